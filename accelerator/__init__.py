@@ -1,0 +1,1 @@
+"""Hardware and its costs: the ground floor, which knows nothing of search."""

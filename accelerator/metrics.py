@@ -1,0 +1,74 @@
+"""Metrics: what a batch of B (network, accelerator) pairs costs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Limit(IntEnum):
+    """Which limit of the machine a pair breaks."""
+
+    NONE = 0
+    LOCAL_MEMORY = 1
+    REGISTER_FILE = 2
+    REFUSED = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Metrics:
+    """Costs of B pairs; arrays are [B] and all costs are to be minimised.
+
+    Attributes:
+        latency_ms: Steady latency of one inference, batch 1.
+        energy_mj: Energy of one inference, leakage and I/O included.
+        area_mm2: Area of the accelerator.
+        utilization: MACs done over the peak MACs of the latency.
+        io_bytes: Bytes between DRAM and the chip.
+        feasible: Whether the accelerator can run the network at all.
+        limit: Codes of `Limit`.
+        excess_bytes: By how much the limit is exceeded.
+        operator: Row of the first operator that breaks it; -1 where feasible.
+        operator_names: Names of the workload's operators.
+    """
+
+    latency_ms: NDArray[np.float64]
+    energy_mj: NDArray[np.float64]
+    area_mm2: NDArray[np.float64]
+    utilization: NDArray[np.float64]
+    io_bytes: NDArray[np.int64]
+    feasible: NDArray[np.bool_]
+    limit: NDArray[np.int8]
+    excess_bytes: NDArray[np.int64]
+    operator: NDArray[np.int64]
+    operator_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for spec in fields(self)[:-1]:
+            getattr(self, spec.name).setflags(write=False)
+
+    def __len__(self) -> int:
+        return len(self.latency_ms)
+
+    @property
+    def power_mw(self) -> NDArray[np.float64]:
+        """[B] mean power of back-to-back inferences (1 mJ/ms = 1 W)."""
+        return 1000.0 * self.energy_mj / self.latency_ms
+
+    def take(self, rows: Sequence[int] | NDArray[np.int64]) -> "Metrics":
+        """The metrics of the given rows."""
+        picked = {s.name: getattr(self, s.name)[rows] for s in fields(self)[:-1]}
+        return replace(self, **picked)
+
+    def reason(self, i: int) -> str:
+        """Why pair `i` cannot run, in a line; empty where it can."""
+        if self.feasible[i]:
+            return ""
+        where = self.operator_names[self.operator[i]]
+        limit = Limit(int(self.limit[i]))
+        if limit is Limit.REFUSED:
+            return f"operator {where} is refused by the accelerator"
+        part = limit.name.lower().replace("_", " ")
+        return f"{part} exceeded by {int(self.excess_bytes[i]):,} bytes at {where}"

@@ -1,0 +1,200 @@
+"""Workload: the operators of one or many networks as one table.
+
+An operator is the loop nest
+
+    O[g*Kg + k, y, x] += W[g*Kg + k, c, r, s] * I[g*Cg + c, y*stride + r, x*stride + s]
+
+over groups g, filters k < Kg = filters/groups, channels c < Cg = channels/groups,
+output rows y < out_height, output columns x < out_width and the kernel's r, s. A
+depthwise convolution has groups = channels, a dense layer 1x1 maps and a 1x1 kernel, a
+pool no weights (groups = channels). Element-wise operators (add, multiply, concat and
+the table look-ups) have no kernel. Data are int8, one byte an element; biases int32.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Kind(IntEnum):
+    """What an operator does."""
+
+    CONV = 0
+    DEPTHWISE = 1
+    DENSE = 2
+    POOL = 3
+    ADD = 4
+    MULTIPLY = 5
+    CONCAT = 6
+    SIGMOID = 7
+    SWISH = 8
+    HSWISH = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One row of a workload.
+
+    Attributes:
+        name: Where it stands in the network, such as "block3/expand".
+        kind: What it does.
+        inputs: Positions, in the same network, of the operators that produce its
+            inputs; -1 is the network's input.
+        height: Rows of the input map.
+        width: Columns of the input map.
+        channels: Channels of the input (of the first input, for add and multiply;
+            of all inputs together, for concat).
+        out_height: Rows of the output map.
+        out_width: Columns of the output map.
+        filters: Channels of the output.
+        kernel_height: Rows of the kernel; 1 where there is none.
+        kernel_width: Columns of the kernel.
+        stride: Step of the kernel, the same both ways.
+        groups: Groups of channels that do not mix.
+    """
+
+    name: str
+    kind: Kind
+    inputs: tuple[int, ...]
+    height: int
+    width: int
+    channels: int
+    out_height: int
+    out_width: int
+    filters: int
+    kernel_height: int = 1
+    kernel_width: int = 1
+    stride: int = 1
+    groups: int = 1
+
+    def __post_init__(self) -> None:
+        for spec in fields(self)[3:]:
+            value = getattr(self, spec.name)
+            if value < 1:
+                raise ValueError(
+                    f"`{spec.name}` of operator {self.name!r} must be a positive "
+                    f"integer. Received {value!r}."
+                )
+        if self.channels % self.groups or self.filters % self.groups:
+            raise ValueError(
+                f"`groups` of operator {self.name!r} must divide its {self.channels} "
+                f"channels and {self.filters} filters. Received {self.groups}."
+            )
+
+
+OPERATOR_DTYPE = np.dtype(
+    [
+        (spec.name, np.int64)
+        for spec in fields(Operator)
+        if spec.name not in ("name", "inputs")
+    ]
+)
+"""One operator as a record: every field of `Operator` but its name and inputs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Workload:
+    """The operators of K networks, N in all, in the order in which they run.
+
+    Attributes:
+        operators: [N] records of `OPERATOR_DTYPE`.
+        input_starts: [N + 1] where each operator's inputs begin in `inputs`.
+        inputs: [E] producers, as rows of `operators`; -1 is the network's input.
+        starts: [K + 1] where each network begins in `operators`.
+        names: The N operators' names.
+    """
+
+    operators: NDArray[np.void]
+    input_starts: NDArray[np.int64]
+    inputs: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for array in (self.operators, self.input_starts, self.inputs, self.starts):
+            array.setflags(write=False)
+
+    def __len__(self) -> int:
+        return len(self.operators)
+
+    @property
+    def networks(self) -> int:
+        """Number of networks, K."""
+        return len(self.starts) - 1
+
+    @cached_property
+    def macs(self) -> NDArray[np.int64]:
+        """[N] multiply-accumulates (1 MAC = 2 operations)."""
+        ops = self.operators
+        macs: NDArray[np.int64] = ops["out_height"] * ops["out_width"] * ops["filters"]
+        return macs * self.depth
+
+    @cached_property
+    def parameters(self) -> NDArray[np.int64]:
+        """[N] weights and biases, a bias for each filter (batch norm is folded)."""
+        ops = self.operators
+        filters: NDArray[np.int64] = ops["filters"] * (ops["kind"] <= Kind.DENSE)
+        return filters * (self.depth + 1)
+
+    @cached_property
+    def depth(self) -> NDArray[np.int64]:
+        """[N] MACs for one element of the output; 0 where there are no weights."""
+        ops = self.operators
+        depth: NDArray[np.int64] = ops["channels"] // ops["groups"]
+        depth = depth * ops["kernel_height"] * ops["kernel_width"]
+        return np.where(ops["kind"] <= Kind.DENSE, depth, 0)
+
+    @cached_property
+    def last_use(self) -> NDArray[np.int64]:
+        """[N] last operator that reads each output; its own row if none does."""
+        readers = np.repeat(np.arange(len(self)), np.diff(self.input_starts))
+        last = np.arange(len(self))
+        produced = self.inputs >= 0
+        np.maximum.at(last, self.inputs[produced], readers[produced])
+        return last
+
+    def per_network(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Sums [N] values of operators to [K], one a network."""
+        return np.add.reduceat(values, self.starts[:-1])
+
+
+def workload(networks: Sequence[Sequence[Operator]]) -> Workload:
+    """Packs networks, each a sequence of operators in running order, into one table.
+
+    Raises:
+        ValueError: If a network is empty, or an operator reads one that is not before
+            it.
+    """
+    rows: list[tuple[int, ...]] = []
+    names: list[str] = []
+    inputs: list[int] = []
+    input_starts, starts = [0], [0]
+    for operators in networks:
+        if not operators:
+            raise ValueError("A network must have at least one operator.")
+        first = len(rows)
+        for position, op in enumerate(operators):
+            if not op.inputs or not all(-1 <= i < position for i in op.inputs):
+                raise ValueError(
+                    f"Inputs of operator {op.name!r} (row {position}) must be earlier "
+                    f"rows or -1. Received {op.inputs!r}."
+                )
+            rows.append(
+                (op.kind, op.height, op.width, op.channels, op.out_height, op.out_width,
+                 op.filters, op.kernel_height, op.kernel_width, op.stride, op.groups)
+            )  # fmt: skip
+            names.append(op.name)
+            inputs += [i if i < 0 else first + i for i in op.inputs]
+            input_starts.append(len(inputs))
+        starts.append(len(rows))
+    return Workload(
+        np.array(rows, dtype=OPERATOR_DTYPE),
+        np.array(input_starts, dtype=np.int64),
+        np.array(inputs, dtype=np.int64),
+        np.array(starts, dtype=np.int64),
+        tuple(names),
+    )
