@@ -72,13 +72,25 @@ class Operator:
     groups: int = 1
 
     def __post_init__(self) -> None:
-        for spec in fields(self)[3:]:
-            value = getattr(self, spec.name)
-            if value < 1:
-                raise ValueError(
-                    f"`{spec.name}` of operator {self.name!r} must be a positive "
-                    f"integer. Received {value!r}."
-                )
+        sizes = (
+            self.height,
+            self.width,
+            self.channels,
+            self.out_height,
+            self.out_width,
+            self.filters,
+            self.kernel_height,
+            self.kernel_width,
+            self.stride,
+            self.groups,
+        )
+        if min(sizes) < 1:
+            names = (spec.name for spec in fields(self)[3:])
+            name, size = min(zip(names, sizes, strict=True), key=lambda pair: pair[1])
+            raise ValueError(
+                f"`{name}` of operator {self.name!r} must be a positive integer. "
+                f"Received {size!r}."
+            )
         if self.channels % self.groups or self.filters % self.groups:
             raise ValueError(
                 f"`groups` of operator {self.name!r} must divide its {self.channels} "

@@ -1,0 +1,1 @@
+"""What may be chosen: networks, spaces of them, and their product with accelerators."""

@@ -1,0 +1,87 @@
+"""The joint space: a network and the accelerator that runs it, searched together."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from nahas.accelerator.grid import GRID
+from nahas.accelerator.template import Accelerator
+from nahas.search_space.network import Network
+from nahas.search_space.network_spaces import NETWORK_SPACES
+from nahas.search_space.space import Knob, SearchSpace, product
+
+PREFIX = "accelerator."
+"""What the names of the accelerator's knobs begin with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A network, as deployed, and the accelerator that is to run it."""
+
+    network: Network
+    accelerator: Accelerator
+
+    def to_json(self) -> dict[str, Any]:
+        """The pair in JSON's types."""
+        return {"network": str(self.network), "accelerator": asdict(self.accelerator)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Candidate":
+        """The pair that `to_json` gave.
+
+        Raises:
+            ValueError: If a part is missing, unknown or impossible.
+        """
+        if set(data) != {"network", "accelerator"}:
+            raise ValueError(
+                "A pair must have `network` and `accelerator`. Received "
+                f"{', '.join(map(repr, data)) or 'nothing'}."
+            )
+        values = data["accelerator"]
+        if not isinstance(values, Mapping) or set(values) != set(GRID):
+            raise ValueError(
+                f"`accelerator` must have {', '.join(GRID)}. Received {values!r}."
+            )
+        return cls(Network.parse(str(data["network"])), Accelerator(**values))
+
+
+def accelerator_space() -> SearchSpace:
+    """The grid of accelerators as a space.
+
+    >>> accelerator_space().size
+    50000
+    """
+
+    def build(values: Mapping[str, Any]) -> Accelerator:
+        return Accelerator(**{n.removeprefix(PREFIX): v for n, v in values.items()})
+
+    knobs = tuple(Knob(PREFIX + name, values) for name, values in GRID.items())
+    return SearchSpace("accelerators", knobs, build)
+
+
+def joint_space(networks: SearchSpace | str, **settings: Any) -> SearchSpace:
+    """A network space times the grid of accelerators; its values are `Candidate`s.
+
+    Args:
+        networks: A space of networks, or the name of one.
+        **settings: resolution, width and classes, for a space given by its name.
+
+    Raises:
+        ValueError: If the name is unknown, or settings come with a space.
+
+    >>> joint_space("s2").size == 6**16 * 50_000
+    True
+    """
+    if isinstance(networks, str):
+        if networks not in NETWORK_SPACES:
+            raise ValueError(
+                f"`networks` must be a space or one of {', '.join(NETWORK_SPACES)}. "
+                f"Received {networks!r}."
+            )
+        networks = NETWORK_SPACES[networks](**settings)
+    elif settings:
+        raise ValueError(
+            f"Settings go with a space's name. Received {settings} with a space."
+        )
+    name = f"{networks.name} x accelerators"
+    return product(name, (networks, accelerator_space()), Candidate)

@@ -1,0 +1,314 @@
+"""Network: stem, blocks and head as a frozen value with a one-line text.
+
+The text is a view of the value, both ways, in the manner of EfficientNet's block
+strings (tensorflow/tpu, `efficientnet_builder.py`):
+
+>>> block = Block("ibn", 3, 6, 24, stride=2)
+>>> network = Network((block,), stem_filters=32, head_filters=64)
+>>> str(network)
+'r224_c1000 stem_k3_s2_f32_relu6 ibn_k3_e6_f24_s2_relu6 head_f64_relu6'
+>>> Network.parse(str(network)) == network
+True
+
+A published network, the result of a search and a test fixture are one type.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from fractions import Fraction
+from typing import Self
+
+ACTIVATIONS = ("relu", "relu6", "swish", "hswish")
+"""Activations of stem, blocks and head; the gate of squeeze-and-excite is a sigmoid."""
+
+KINDS = ("ibn", "fused_ibn")
+"""Inverted bottleneck, and the same with expansion and depthwise fused into one."""
+
+SMALLEST_MAP = 4
+"""Rows of the last map below which a proxy drops early strides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """An inverted bottleneck: expansion, depthwise convolution, projection.
+
+    Attributes:
+        kind: "ibn", or "fused_ibn" whose expansion is the k x k convolution itself.
+        kernel: Rows and columns of the k x k convolution, odd.
+        expansion: Expanded channels over input channels. An ibn of expansion 1 has no
+            expansion convolution, a fused one is a single k x k convolution.
+        filters: Channels of the output.
+        stride: Of the k x k convolution.
+        groups: Of the expansion or the fused convolution.
+        se: Squeezed channels of squeeze-and-excite over input channels; 0 for none.
+        activation: One of `ACTIVATIONS`.
+        skip: Adds the input to the output where the two have one shape.
+
+    Raises:
+        ValueError: If a field has no meaning.
+    """
+
+    kind: str
+    kernel: int
+    expansion: int
+    filters: int
+    stride: int = 1
+    groups: int = 1
+    se: float = 0.0
+    activation: str = "relu6"
+    skip: bool = True
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise _wrong("kind", f"one of {', '.join(KINDS)}", self.kind)
+        _check_activation(self.activation)
+        _check_counts(self, ("kernel", "expansion", "filters", "stride", "groups"))
+        if self.kernel % 2 == 0:
+            raise _wrong("kernel", "odd", self.kernel)
+        if not 0 <= self.se <= 1:
+            raise _wrong("se", "between 0 and 1", self.se)
+
+    def adds(self, channels: int) -> bool:
+        """Whether the block adds its input, of so many channels, to its output."""
+        return self.skip and self.stride == 1 and channels == self.filters
+
+    def __str__(self) -> str:
+        parts = [self.kind.replace("_", "-"), f"k{self.kernel}", f"e{self.expansion}"]
+        parts += [f"f{self.filters}"]
+        parts += [f"s{self.stride}"] if self.stride > 1 else []
+        parts += [f"g{self.groups}"] if self.groups > 1 else []
+        parts += [f"se{self.se!r}"] if self.se else []
+        return "_".join([*parts, self.activation] + ["noskip"] * (not self.skip))
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network for images: stem convolution, blocks, 1x1 head, pool, classifier.
+
+    Attributes:
+        blocks: The blocks, at least one.
+        stem_filters: Filters of the stem.
+        head_filters: Filters of the 1x1 convolution before the pool.
+        resolution: Rows and columns of the input.
+        classes: Outputs of the classifier.
+        channels: Channels of the input.
+        stem_kernel: Kernel of the stem.
+        stem_stride: Stride of the stem.
+        activation: Of stem and head.
+
+    Raises:
+        ValueError: If a field has no meaning, or a block's groups do not divide its
+            convolution's channels and filters.
+    """
+
+    blocks: tuple[Block, ...]
+    stem_filters: int
+    head_filters: int
+    resolution: int = 224
+    classes: int = 1000
+    channels: int = 3
+    stem_kernel: int = 3
+    stem_stride: int = 2
+    activation: str = "relu6"
+
+    def __post_init__(self) -> None:
+        if not self.blocks:
+            raise _wrong("blocks", "at least one block", self.blocks)
+        counts = [
+            s.name for s in fields(self) if s.name not in ("blocks", "activation")
+        ]
+        _check_counts(self, tuple(counts))
+        _check_activation(self.activation)
+        for i, (block, channels) in enumerate(self.with_channels()):
+            if channels % block.groups or expanded(block, channels) % block.groups:
+                raise ValueError(
+                    f"`groups` must divide the {channels} channels and "
+                    f"{expanded(block, channels)} filters of the convolution. Received "
+                    f"{block.groups} (in blocks[{i}].groups)."
+                )
+
+    def with_channels(self) -> Iterator[tuple[Block, int]]:
+        """Each block with the channels of its input."""
+        channels = self.stem_filters
+        for block in self.blocks:
+            yield block, channels
+            channels = block.filters
+
+    def __str__(self) -> str:
+        channels = f"x{self.channels}" if self.channels != 3 else ""
+        head = f"r{self.resolution}{channels}_c{self.classes}"
+        stem = f"stem_k{self.stem_kernel}_s{self.stem_stride}_f{self.stem_filters}"
+        words = [head, f"{stem}_{self.activation}", *map(str, self.blocks)]
+        return " ".join([*words, f"head_f{self.head_filters}_{self.activation}"])
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The network of a text.
+
+        Raises:
+            ValueError: Naming the word that is not understood and its place.
+        """
+        words = text.split()
+        if len(words) < 4:
+            raise ValueError(
+                "A network's text must name its input, stem, blocks and head, such as "
+                "'r224_c1000 stem_k3_s2_f32_relu6 ibn_k3_e6_f24_relu6 head_f64_relu6'. "
+                f"Received {text!r}."
+            )
+        size = _match(_INPUT, words, 0)
+        stem = _match(_STEM, words, 1)
+        head = _match(_HEAD, words, len(words) - 1)
+        if stem["activation"] != head["activation"]:
+            raise ValueError(
+                "Stem and head must have one activation. Received "
+                f"{stem['activation']} and {head['activation']}."
+            )
+        return cls(
+            blocks=tuple(_block(words, i) for i in range(2, len(words) - 1)),
+            stem_filters=int(stem["filters"]),
+            head_filters=int(head["filters"]),
+            resolution=int(size["resolution"]),
+            classes=int(size["classes"]),
+            channels=int(size["channels"] or 3),
+            stem_kernel=int(stem["kernel"]),
+            stem_stride=int(stem["stride"]),
+            activation=stem["activation"],
+        )
+
+    def proxy(
+        self, resolution: int, classes: int, *, channels: int = 3, width: float = 1.0
+    ) -> "Network":
+        """The network that is trained in this one's place, on small images.
+
+        The choices are the same; filters are scaled by `width`, and the earliest
+        strides, the stem's first, become 1 until the last map is at least 4x4 (or no
+        stride is left).
+        """
+        strides = [self.stem_stride, *(block.stride for block in self.blocks)]
+        for i in range(len(strides)):
+            if _last_map(resolution, strides) >= SMALLEST_MAP:
+                break
+            strides[i] = 1
+        blocks, inputs = [], scale(self.stem_filters, width)
+        for block, stride in zip(self.blocks, strides[1:], strict=True):
+            filters = scale(block.filters, width)
+            small = replace(block, filters=filters, stride=stride)
+            blocks.append(replace(small, groups=dividing_groups(small, inputs)))
+            inputs = filters
+        return replace(
+            self,
+            blocks=tuple(blocks),
+            stem_filters=scale(self.stem_filters, width),
+            head_filters=scale(self.head_filters, width),
+            resolution=resolution,
+            classes=classes,
+            channels=channels,
+            stem_stride=strides[0],
+        )
+
+
+def expanded(block: Block, channels: int) -> int:
+    """Filters of a block's expansion or fused convolution.
+
+    A fused block of expansion 1 is one convolution to its output filters.
+    """
+    if block.kind == "fused_ibn" and block.expansion == 1:
+        return block.filters
+    return channels * block.expansion
+
+
+def scale(filters: int, width: float, divisor: int = 8) -> int:
+    """Filters times width, to the nearest multiple, at most 10 % less.
+
+    The rounding of MobileNet and EfficientNet.
+
+    >>> scale(32, 1.0), scale(16, 1.1), scale(24, 0.25)
+    (32, 16, 8)
+    """
+    if width == 1:
+        return filters
+    wanted = filters * width
+    rounded = max(divisor, int(wanted + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * wanted else rounded
+
+
+def dividing_groups(block: Block, channels: int) -> int:
+    """The block's groups, halved until they divide its convolution."""
+    groups = block.groups
+    while channels % groups or expanded(block, channels) % groups:
+        groups = groups // 2 if groups % 2 == 0 else 1
+    return groups
+
+
+def _last_map(resolution: int, strides: list[int]) -> int:
+    for stride in strides:
+        resolution = -(-resolution // stride)
+    return resolution
+
+
+_ACTIVATION = rf"(?P<activation>{'|'.join(ACTIVATIONS)})"
+_INPUT = re.compile(r"r(?P<resolution>\d+)(x(?P<channels>\d+))?_c(?P<classes>\d+)")
+_STEM = re.compile(
+    rf"stem_k(?P<kernel>\d+)_s(?P<stride>\d+)_f(?P<filters>\d+)_{_ACTIVATION}"
+)
+_HEAD = re.compile(rf"head_f(?P<filters>\d+)_{_ACTIVATION}")
+_BLOCK = re.compile(
+    r"(?P<kind>ibn|fused-ibn)_k(?P<kernel>\d+)_e(?P<expansion>\d+)_f(?P<filters>\d+)"
+    r"(_s(?P<stride>\d+))?(_g(?P<groups>\d+))?(_se(?P<se>[\d.e-]+))?"
+    rf"_{_ACTIVATION}(?P<noskip>_noskip)?"
+)
+
+
+def _match(pattern: re.Pattern[str], words: list[str], place: int) -> dict[str, str]:
+    found = pattern.fullmatch(words[place])
+    if found is None:
+        raise ValueError(
+            f"Word {place + 1} of a network's text must look like "
+            f"{_EXAMPLES[pattern]!r}. Received {words[place]!r}."
+        )
+    return found.groupdict()
+
+
+_EXAMPLES = {
+    _INPUT: "r224_c1000",
+    _STEM: "stem_k3_s2_f32_relu6",
+    _HEAD: "head_f1280_relu6",
+    _BLOCK: "ibn_k3_e6_f24_s2_g2_se0.25_relu6_noskip",
+}
+
+
+def _block(words: list[str], place: int) -> Block:
+    found = _match(_BLOCK, words, place)
+    return Block(
+        kind=found["kind"].replace("-", "_"),
+        kernel=int(found["kernel"]),
+        expansion=int(found["expansion"]),
+        filters=int(found["filters"]),
+        stride=int(found["stride"] or 1),
+        groups=int(found["groups"] or 1),
+        se=float(found["se"] or 0),
+        activation=found["activation"],
+        skip=found["noskip"] is None,
+    )
+
+
+def squeezed(block: Block, channels: int) -> int:
+    """Channels between the two dense layers of squeeze-and-excite."""
+    return max(1, int(Fraction(str(block.se)) * channels))
+
+
+def _check_counts(owner: object, names: tuple[str, ...]) -> None:
+    for name in names:
+        value = getattr(owner, name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise _wrong(name, "a positive integer", value)
+
+
+def _check_activation(name: str) -> None:
+    if name not in ACTIVATIONS:
+        raise _wrong("activation", f"one of {', '.join(ACTIVATIONS)}", name)
+
+
+def _wrong(name: str, expected: str, value: object) -> ValueError:
+    return ValueError(f"`{name}` must be {expected}. Received {value!r}.")

@@ -1,0 +1,126 @@
+"""The network spaces S1, S2 and S3 of NAHAS (Zhou et al. 2021, arXiv:2102.08619).
+
+S1's and S2's choices are recalled from the paper with medium confidence, the values of
+S3's filter multipliers and groups are unconfirmed.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from nahas.search_space.network import Block, Network, dividing_groups, scale
+from nahas.search_space.published import (
+    EFFICIENTNET_STAGES,
+    MOBILENET_V2_STAGES,
+    inverted_bottlenecks,
+)
+from nahas.search_space.space import Knob, SearchSpace
+
+KERNELS = (3, 5, 7)
+EXPANSIONS = (3, 6)
+KINDS = ("ibn", "fused_ibn")
+MULTIPLIERS = (0.5, 0.75, 1.0, 1.25, 1.5)
+GROUPS = (1, 2, 4)
+
+
+def s1(
+    *, resolution: int = 224, width: float = 1.0, classes: int = 1000
+) -> SearchSpace:
+    """MobileNetV2's 17 blocks, each with its kernel and expansion: 6^17 networks.
+
+    >>> s1().size == 6**17
+    True
+    """
+    return _kernel_and_expansion(
+        "s1", _backbone(MOBILENET_V2_STAGES, resolution, width, classes)
+    )
+
+
+def s2(
+    *, resolution: int = 224, width: float = 1.0, classes: int = 1000
+) -> SearchSpace:
+    """EfficientNet-B0's 16 blocks without SE and swish, the same choices: 6^16.
+
+    >>> s2().size == 6**16
+    True
+    """
+    return _kernel_and_expansion(
+        "s2", _backbone(EFFICIENTNET_STAGES, resolution, width, classes)
+    )
+
+
+def s3(
+    *, resolution: int = 224, width: float = 1.0, classes: int = 1000
+) -> SearchSpace:
+    """S2 and, for each block, its kind, filters and groups: 180^16 networks.
+
+    Groups are those of the expansion or fused convolution; where they do not divide its
+    channels they are halved until they do, so that every choice is a network.
+
+    >>> s3().size == 180**16
+    True
+    """
+    backbone = _backbone(EFFICIENTNET_STAGES, resolution, width, classes)
+    choices = {
+        "kind": KINDS,
+        "kernel": KERNELS,
+        "expansion": EXPANSIONS,
+        "multiplier": MULTIPLIERS,
+        "groups": GROUPS,
+    }
+
+    def build(values: Mapping[str, Any]) -> Network:
+        blocks: list[Block] = []
+        channels = backbone.stem_filters
+        for i, block in enumerate(backbone.blocks):
+            chosen = {name: values[f"block{i}.{name}"] for name in choices}
+            filters = scale(block.filters, chosen.pop("multiplier"))
+            wanted = replace(block, filters=filters, **chosen)
+            blocks.append(replace(wanted, groups=dividing_groups(wanted, channels)))
+            channels = filters
+        return replace(backbone, blocks=tuple(blocks))
+
+    return SearchSpace("s3", _knobs(backbone, choices), build)
+
+
+NETWORK_SPACES: dict[str, Callable[..., SearchSpace]] = {"s1": s1, "s2": s2, "s3": s3}
+"""Network spaces by name; each takes resolution, width and classes."""
+
+
+def _backbone(stages: Any, resolution: int, width: float, classes: int) -> Network:
+    blocks = inverted_bottlenecks(
+        stages, width=width, depth=1, se=0, activation="relu6"
+    )
+    return Network(
+        blocks=blocks,
+        stem_filters=scale(32, width),
+        head_filters=scale(1280, width),
+        resolution=resolution,
+        classes=classes,
+    )
+
+
+def _knobs(
+    backbone: Network, choices: Mapping[str, tuple[Any, ...]]
+) -> tuple[Knob, ...]:
+    return tuple(
+        Knob(f"block{i}.{name}", values)
+        for i in range(len(backbone.blocks))
+        for name, values in choices.items()
+    )
+
+
+def _kernel_and_expansion(name: str, backbone: Network) -> SearchSpace:
+    def build(values: Mapping[str, Any]) -> Network:
+        blocks = (
+            replace(
+                block,
+                kernel=values[f"block{i}.kernel"],
+                expansion=values[f"block{i}.expansion"],
+            )
+            for i, block in enumerate(backbone.blocks)
+        )
+        return replace(backbone, blocks=tuple(blocks))
+
+    choices = {"kernel": KERNELS, "expansion": EXPANSIONS}
+    return SearchSpace(name, _knobs(backbone, choices), build)

@@ -1,0 +1,173 @@
+"""SearchSpace: ordered knobs and what a choice of their values builds.
+
+A point of a space is an array of D indices, one a knob; batches are [B, D]. PyGlove's
+DNA is the format at the border: its numbers are the indices.
+
+>>> knobs = (Knob("kernel", (3, 5, 7)), Knob("wide", (False, True)))
+>>> space = SearchSpace("toy", knobs, dict)
+>>> space.size
+6
+>>> space.decode([2, 1])
+{'kernel': 7, 'wide': True}
+>>> print(space)
+toy: 2 knobs, 6 candidates
+  kernel  3, 5, 7
+  wide    False, True
+
+A space of one's own is such a value: name it as `module:name` on the command line.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """One choice: its name and the values it may take.
+
+    Raises:
+        ValueError: If there are no values, or one twice.
+    """
+
+    name: str
+    values: tuple[Any, ...]
+
+    def __post_init__(self) -> None:
+        if not self.values or len(set(self.values)) < len(self.values):
+            raise ValueError(
+                f"`values` of knob {self.name!r} must be distinct, and at least one. "
+                f"Received {self.values!r}."
+            )
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """D knobs and a function from their values to what they choose.
+
+    Attributes:
+        name: What reports call it.
+        knobs: The knobs, in the order of the choices.
+        build: Turns the values, by the knobs' names, into a candidate.
+
+    Raises:
+        ValueError: If two knobs have one name.
+    """
+
+    name: str
+    knobs: tuple[Knob, ...]
+    build: Callable[[Mapping[str, Any]], Any] = field(compare=False)
+
+    def __post_init__(self) -> None:
+        names = [knob.name for knob in self.knobs]
+        if not names or len(set(names)) < len(names):
+            raise ValueError(
+                f"`knobs` of space {self.name!r} must have distinct names, and be at "
+                f"least one. Received {names}."
+            )
+
+    @cached_property
+    def cardinalities(self) -> NDArray[np.int64]:
+        """[D] number of values of each knob."""
+        return np.array([len(knob.values) for knob in self.knobs], dtype=np.int64)
+
+    @property
+    def size(self) -> int:
+        """Number of candidates: the product of the choices."""
+        return prod(len(knob.values) for knob in self.knobs)
+
+    def decode(self, choices: ArrayLike) -> Any:
+        """The candidate of choices [D].
+
+        Raises:
+            ValueError: If the choices are not D indices inside the space.
+        """
+        [row] = self.check(np.asarray(choices)[None])
+        pairs = zip(self.knobs, row.tolist(), strict=True)
+        return self.build({knob.name: knob.values[i] for knob, i in pairs})
+
+    def check(self, choices: ArrayLike) -> NDArray[np.int64]:
+        """The choices [B, D] as int64, if all are inside the space.
+
+        Raises:
+            ValueError: Naming the knob and the index that is not.
+        """
+        array = np.asarray(choices)
+        if array.ndim != 2 or array.shape[1] != len(self.knobs):
+            raise ValueError(
+                f"`choices` must have shape [B, {len(self.knobs)}], one index a knob "
+                f"of {self.name!r}. Received shape {list(array.shape)}."
+            )
+        if not np.issubdtype(array.dtype, np.integer):
+            raise ValueError(f"`choices` must be integers. Received {array.dtype}.")
+        outside = np.argwhere((array < 0) | (array >= self.cardinalities))
+        if len(outside):
+            row, d = outside[0]
+            knob = self.knobs[d]
+            raise ValueError(
+                f"Choice of knob {knob.name!r} must be an index from 0 to "
+                f"{len(knob.values) - 1}. Received {array[row, d]}."
+            )
+        return array.astype(np.int64)
+
+    def random(self, rng: np.random.Generator, count: int) -> NDArray[np.int64]:
+        """[count, D] uniformly random choices."""
+        shape = (count, len(self.knobs))
+        return rng.integers(self.cardinalities, size=shape, dtype=np.int64)
+
+    @cached_property
+    def dna_spec(self) -> Any:
+        """The space as PyGlove's `DNASpec`, a choice a knob."""
+        import pyglove as pg  # a border: nothing else here needs it
+
+        indices = {k.name: list(range(len(k.values))) for k in self.knobs}
+        choices = {_key(name): pg.oneof(values) for name, values in indices.items()}
+        return pg.dna_spec(pg.Dict(choices))
+
+    def to_dna(self, choices: ArrayLike) -> Any:
+        """PyGlove's DNA of choices [D]; `dna.to_numbers()` gives them back."""
+        import pyglove as pg
+
+        [row] = self.check(np.asarray(choices)[None])
+        return pg.DNA.from_numbers(row.tolist(), self.dna_spec)
+
+    def from_dna(self, dna: Any) -> NDArray[np.int64]:
+        """[D] choices of PyGlove's DNA."""
+        return self.check([dna.to_numbers()])[0]
+
+    def __str__(self) -> str:
+        width = max(len(knob.name) for knob in self.knobs)
+        rows = [
+            f"  {knob.name:<{width}}  {', '.join(map(str, knob.values))}"
+            for knob in self.knobs
+        ]
+        head = f"{self.name}: {len(self.knobs)} knobs, {self.size:,} candidates"
+        return "\n".join([head, *rows])
+
+
+def product(
+    name: str,
+    spaces: Sequence[SearchSpace],
+    build: Callable[..., Any],
+) -> SearchSpace:
+    """The space of all combinations; `build` gets a candidate of each space in turn."""
+
+    def build_all(values: Mapping[str, Any]) -> Any:
+        parts = [
+            space.build({knob.name: values[knob.name] for knob in space.knobs})
+            for space in spaces
+        ]
+        return build(*parts)
+
+    knobs = tuple(knob for space in spaces for knob in space.knobs)
+    return SearchSpace(name, knobs, build_all)
+
+
+def _key(name: str) -> str:
+    # A dot would make PyGlove look for a path inside the dictionary.
+    return name.replace(".", "_")
