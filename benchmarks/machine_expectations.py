@@ -67,7 +67,7 @@ def main() -> None:
         "# What the machine is expected to show\n\nRemade by\n\n"
         f"    python benchmarks/machine_expectations.py --seed {arguments.seed} "
         f"--pairs {arguments.pairs}\n\n"
-        f"with {versions}, Python {host.python_version()}; no figure depends on the machine.\n"
+        f"with {versions}, Python {host.python_version()}; no machine matters.\n"
         "`fused.csv` holds the latency of a fused over that of a plain inverted "
         "bottleneck\n(kernel 3, equal channels, stride 1), each as one of a long chain "
         "of equal blocks.\n"

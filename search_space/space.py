@@ -118,7 +118,8 @@ class SearchSpace:
     def random(self, rng: np.random.Generator, count: int) -> NDArray[np.int64]:
         """[count, D] uniformly random choices."""
         shape = (count, len(self.knobs))
-        return rng.integers(self.cardinalities, size=shape, dtype=np.int64)
+        choices: NDArray[np.int64] = rng.integers(self.cardinalities, size=shape)
+        return choices
 
     @cached_property
     def dna_spec(self) -> Any:
@@ -138,7 +139,8 @@ class SearchSpace:
 
     def from_dna(self, dna: Any) -> NDArray[np.int64]:
         """[D] choices of PyGlove's DNA."""
-        return self.check([dna.to_numbers()])[0]
+        choices: NDArray[np.int64] = self.check([dna.to_numbers()])[0]
+        return choices
 
     def __str__(self) -> str:
         width = max(len(knob.name) for knob in self.knobs)

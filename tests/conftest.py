@@ -1,0 +1,32 @@
+"""The only place that knows where data lies."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+DATA = Path(
+    os.environ.get("NAHAS_DATA") or Path(__file__).parents[1].parent / "shared" / "data"
+)
+
+SOURCES = {
+    "technology/cacti7_sram_22nm_and_up.csv": "github.com/HewlettPackard/cacti",
+    "accuracy/imagenet_published.csv": "the sources named in its rows",
+    "images/fashion_mnist_mini.npz": "github.com/zalandoresearch/fashion-mnist",
+}
+"""Files that tests read, and where the public finds them."""
+
+
+@pytest.fixture
+def data_file():
+    """Gives the path of a data file, or skips with its public source."""
+
+    def find(name: str) -> Path:
+        path = DATA / name
+        if path.exists():
+            return path
+        if os.environ.get("NAHAS_REQUIRE_DATA") == "1":
+            pytest.fail(f"{path} is missing, though the data folder is there")
+        pytest.skip(f"needs {name} (from {SOURCES[name]}) under $NAHAS_DATA")
+
+    return find

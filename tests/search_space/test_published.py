@@ -1,0 +1,65 @@
+"""Published networks against an independent count of the Keras models."""
+
+import pytest
+
+from nahas.search_space.lower import lower
+from nahas.search_space.published import PUBLISHED
+
+# Millions of MACs: Keras Applications' papers (Sandler et al. 2018, table 4; Tan and
+# Le 2019, table 2; B1 to B7 by timm's count of its ports).
+PUBLISHED_MACS_M = {
+    "MobileNetV2": 300,
+    "EfficientNetB0": 400,
+    "EfficientNetB1": 710,
+    "EfficientNetB2": 1020,
+    "EfficientNetB3": 1870,
+    "EfficientNetB4": 4490,
+    "EfficientNetB5": 10460,
+    "EfficientNetB6": 19400,
+    "EfficientNetB7": 38330,
+}
+
+QUICK = ("V2", "B0")
+"""The others take seconds each to build in Keras."""
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_macs_are_near_the_published(name):
+    macs = lower([PUBLISHED[name]]).macs.sum() / 1e6
+    assert macs == pytest.approx(PUBLISHED_MACS_M[name], rel=0.04)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            n, marks=[] if n[-2:] in ("V2", "B0", "B1") else [pytest.mark.slow]
+        )
+        for n in PUBLISHED
+    ],
+)
+def test_weights_and_macs_equal_keras(name):
+    import keras
+
+    network = PUBLISHED[name]
+    shape = (network.resolution, network.resolution, 3)
+    model = getattr(keras.applications, name)(weights=None, input_shape=shape)
+    weights = macs = 0
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.DepthwiseConv2D | keras.layers.Conv2D):
+            kernel = layer.kernel.shape
+            rows, columns = layer.output.shape[1:3]
+            count = kernel[0] * kernel[1] * kernel[2] * kernel[3]
+            # A depthwise kernel's last axis is its multiplier, 1.
+            macs += rows * columns * count
+        elif isinstance(layer, keras.layers.Dense):
+            count = layer.kernel.shape[0] * layer.kernel.shape[1]
+            macs += count
+        else:
+            continue
+        weights += count
+    keras.backend.clear_session()
+    work = lower([network])
+    assert int(work.macs.sum()) == macs
+    biases = work.operators["filters"][work.macs > 0].sum()
+    assert int(work.parameters.sum() - biases) == weights
