@@ -108,6 +108,15 @@ def _bound(compute, lane, port, link):
 
 
 @compiled()
+def _peak_rate(group_filters, group_channels, units, lane_port):
+    """MACs a cycle and lane that no mapping exceeds."""
+    word = min(group_channels, 4)
+    broadcast = word * min(units, group_filters)
+    spread = min(word * units, group_filters * lane_port)
+    return max(broadcast, spread)
+
+
+@compiled()
 def map_multiply(op, pes_x, pes_y, units, lanes, rf_bytes, ports, best):
     """Offers `best` [COLUMNS] every mapping that uses all of pes_x x pes_y PEs.
 
@@ -117,6 +126,11 @@ def map_multiply(op, pes_x, pes_y, units, lanes, rf_bytes, ports, best):
     group_filters = op.filters // op.groups
     group_channels = op.channels // op.groups
     taps = op.kernel_height * op.kernel_width
+    macs = op.out_height * op.out_width * op.filters * group_channels * taps
+    rate = _peak_rate(group_filters, group_channels, units, lane_port)
+    soonest = _ceil(macs, pes_x * pes_y * lanes * rate)
+    if soonest > best[CYCLES] and best[TILE_BYTES] <= SMALL_TILE:
+        return
     half = rf_bytes // 2  # double-buffered
     share = op.height * op.width * op.channels // (pes_x * pes_y)
     for row in range(3):

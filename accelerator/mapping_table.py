@@ -21,6 +21,8 @@ from nahas.accelerator.mapping import (
 from nahas.accelerator.workload import Kind, Workload
 
 _DENSE = int(Kind.DENSE)
+_FEW = 4
+"""Arrays of one (operator, lane) up to which each is searched by itself."""
 
 
 def map_all(
@@ -46,47 +48,68 @@ def map_all(
     kinds, distinct = np.unique(flat, axis=0, return_inverse=True)
     lanes, lane = np.unique(compute[:, 2:], axis=0, return_inverse=True)
     distinct, lane = distinct.reshape(-1), lane.reshape(-1)
-    extent = np.zeros((len(kinds), len(lanes), 2), dtype=np.int64)
-    _mark(distinct, workload.starts, network, lane, compute, extent)
-    needed = extent[:, :, 0] > 0
-    entry = np.full(needed.shape, -1, dtype=np.int64)
-    entry[needed] = np.arange(needed.sum())
-    rows = np.argwhere(needed)
+    across, down = int(compute[:, 0].max()), int(compute[:, 1].max())
+    wanted = np.zeros((len(kinds), len(lanes), across, down), dtype=np.bool_)
+    _mark(distinct, workload.starts, network, lane, compute, wanted)
+    rows = np.argwhere(wanted.any(axis=(2, 3)))
+    entry = np.full(wanted.shape[:2], -1, dtype=np.int64)
+    entry[rows[:, 0], rows[:, 1]] = np.arange(len(rows))
     operators = kinds.reshape(-1).view(workload.operators.dtype)
-    across, down = extent[needed].max(axis=0)
     table = np.empty((len(rows), across, down, COLUMNS), dtype=np.int64)
     with PARALLEL:
-        _fill(operators, lanes, rows, extent[needed], ports, table)
+        _fill(operators, lanes, rows, wanted, ports, table)
     return distinct, lane, entry, table
 
 
 @compiled()
-def _mark(distinct, starts, network, lane, compute, extent):
-    """Notes the largest array on which each (operator, lane) is needed."""
+def _mark(distinct, starts, network, lane, compute, wanted):
+    """Marks the arrays on which each (operator, lane) is wanted."""
     for b in range(len(network)):
         for i in range(starts[network[b]], starts[network[b] + 1]):
-            largest = extent[distinct[i], lane[b]]
-            largest[0] = max(largest[0], compute[b, 0])
-            largest[1] = max(largest[1], compute[b, 1])
+            wanted[distinct[i], lane[b], compute[b, 0] - 1, compute[b, 1] - 1] = True
 
 
 @compiled(parallel=True)
-def _fill(operators, lanes, rows, extent, ports, table):
+def _fill(operators, lanes, rows, wanted, ports, table):
     for r in prange(len(rows)):
         op = operators[rows[r, 0]]
-        units, count, register_file = lanes[rows[r, 1]]
-        for x in range(1, extent[r, 0] + 1):
-            for y in range(1, extent[r, 1] + 1):
-                best = table[r, x - 1, y - 1]
-                reset(best)
-                if op.kind > _DENSE:
-                    map_move(op, x * y, count, ports, best)
-                    continue
-                if x > 1:
-                    _inherit(best, table[r, x - 2, y - 1])
-                if y > 1:
-                    _inherit(best, table[r, x - 1, y - 2])
-                map_multiply(op, x, y, units, count, register_file, ports, best)
+        lane = lanes[rows[r, 1]]
+        arrays = wanted[rows[r, 0], rows[r, 1]]
+        if op.kind > _DENSE or arrays.sum() > _FEW:
+            _fill_all(op, lane, ports, table[r])
+            continue
+        for x in range(arrays.shape[0]):
+            for y in range(arrays.shape[1]):
+                if arrays[x, y]:
+                    _search(op, lane, x + 1, y + 1, ports, table[r, x, y])
+
+
+@compiled()
+def _fill_all(op, lane, ports, cells):
+    """The best mappings for all arrays, each from its smaller neighbours'."""
+    units, count, register_file = lane
+    for x in range(1, cells.shape[0] + 1):
+        for y in range(1, cells.shape[1] + 1):
+            best = cells[x - 1, y - 1]
+            reset(best)
+            if op.kind > _DENSE:
+                map_move(op, x * y, count, ports, best)
+                continue
+            if x > 1:
+                _inherit(best, cells[x - 2, y - 1])
+            if y > 1:
+                _inherit(best, cells[x - 1, y - 2])
+            map_multiply(op, x, y, units, count, register_file, ports, best)
+
+
+@compiled()
+def _search(op, lane, pes_x, pes_y, ports, best):
+    """The best mapping for one array; from large to small, few sizes can still win."""
+    units, count, register_file = lane
+    reset(best)
+    for x in range(pes_x, 0, -1):
+        for y in range(pes_y, 0, -1):
+            map_multiply(op, x, y, units, count, register_file, ports, best)
 
 
 @compiled()
