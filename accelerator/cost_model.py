@@ -70,16 +70,26 @@ def evaluate_machines(
         )
     platform = platform or Platform()
     pairs = max(networks, count)
-    network = np.broadcast_to(np.arange(networks), pairs)
     if count < pairs:
         machines = machines.take(np.zeros(pairs, dtype=np.int64))
-    step = pairs if networks == 1 else CHUNK
-    chunks = [np.arange(i, min(i + step, pairs)) for i in range(0, pairs, step)]
-    totals = [
-        _totals(workload, machines.take(chunk), network[chunk], platform)
+    if networks == 1:
+        network = np.zeros(pairs, dtype=np.int64)
+        totals = _totals(workload, machines, network, platform)
+        return _metrics(workload, machines, totals, platform)
+    chunks = [np.arange(i, min(i + CHUNK, pairs)) for i in range(0, pairs, CHUNK)]
+    parts = [
+        _totals(
+            workload.part(chunk[0], chunk[-1] + 1),
+            machines.take(chunk),
+            chunk - chunk[0],
+            platform,
+        )
         for chunk in chunks
     ]
-    return _metrics(workload, machines, np.concatenate(totals), platform)
+    # Rows of operators count within their chunk.
+    for chunk, part in zip(chunks, parts, strict=True):
+        part[:, network_pass.OPERATOR] += workload.starts[chunk[0]]
+    return _metrics(workload, machines, np.concatenate(parts), platform)
 
 
 def ports(platform: Platform) -> NDArray[np.int64]:

@@ -169,6 +169,19 @@ class Workload:
         np.maximum.at(last, self.inputs[produced], readers[produced])
         return last
 
+    def part(self, start: int, stop: int) -> "Workload":
+        """Networks `start` to `stop`, the latter left out."""
+        first, last = self.starts[start], self.starts[stop]
+        begin, end = self.input_starts[first], self.input_starts[last]
+        inputs = self.inputs[begin:end]
+        return Workload(
+            self.operators[first:last],
+            self.input_starts[first : last + 1] - begin,
+            np.where(inputs < 0, inputs, inputs - first),
+            self.starts[start : stop + 1] - first,
+            self.names[first:last],
+        )
+
     def per_network(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
         """Sums [N] values of operators to [K], one a network."""
         return np.add.reduceat(values, self.starts[:-1])
