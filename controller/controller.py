@@ -1,0 +1,173 @@
+"""Controller: the seam of everything that chooses, and what controllers share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import isnan
+from typing import Generic, Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nahas.controller.trial import Trial
+
+T = TypeVar("T")
+
+
+@runtime_checkable
+class Controller(Protocol):
+    """Proposes choices and learns from completed trials.
+
+    A study of D knobs drives a controller like this, with feedback that lags behind by
+    the study's window:
+
+        setup([c1, ..., cD], seed=0)
+        propose(1)                  # trial 1
+        propose(1)                  # trial 2
+        update([trial 1])
+        propose(1)                  # trial 3
+        update([trial 2])
+
+    A study is resumed by making the same calls again, so everything that a controller
+    proposes is a function of its constructor's arguments, of `setup` and of the
+    calls since. Nothing else is stored: no pickle, no state of a generator.
+    """
+
+    def setup(self, cardinalities: NDArray[np.int64], *, seed: int) -> None:
+        """Forget everything and start on a space.
+
+        Args:
+            cardinalities: [D] number of values of each knob, at least 1.
+            seed: Decides every draw; 0 or more.
+        """
+        ...
+
+    def propose(self, n: int) -> NDArray[np.int64]:
+        """[n, D] indices of the values chosen for the next n trials.
+
+        `propose(n)` equals n calls of `propose(1)`.
+        """
+        ...
+
+    def update(self, trials: Sequence[Trial]) -> None:
+        """Learn from completed trials.
+
+        Args:
+            trials: What came of earlier proposals, in their order; `Trial.number` k
+                is the k-th proposal since `setup`. Infeasible, rejected and failed
+                trials come too, without a reward and with a `violation`.
+        """
+        ...
+
+
+def check_cardinalities(cardinalities: ArrayLike) -> NDArray[np.int64]:
+    """[D] cardinalities as a read-only array of their own.
+
+    Raises:
+        ValueError: If they are not a row of D >= 1 positive integers.
+    """
+    array = np.array(cardinalities)
+    integers = np.issubdtype(array.dtype, np.integer)
+    if array.ndim != 1 or array.size == 0 or not integers or array.min() < 1:
+        raise ValueError(
+            "`cardinalities` must be a row of positive integers, one a knob. "
+            f"Received {cardinalities!r} (in controller.setup)."
+        )
+    array = array.astype(np.int64)
+    array.setflags(write=False)
+    return array
+
+
+def check_count(value: object, name: str, where: str, *, least: int = 1) -> None:
+    """Raise a ValueError unless `value` is an integer of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(
+            f"`{name}` must be an integer of at least {least}. "
+            f"Received {value!r} (in {where}.{name})."
+        )
+
+
+def uniform(
+    rng: np.random.Generator, cardinalities: NDArray[np.int64], n: int
+) -> NDArray[np.int64]:
+    """[n, D] choices, every point of the space equally likely.
+
+    >>> uniform(np.random.default_rng(0), np.array([3, 1]), 2).shape
+    (2, 2)
+    """
+    return rng.integers(0, cardinalities, size=(n, len(cardinalities)))
+
+
+def rank_key(trial: Trial) -> tuple[bool, float]:
+    """What trials are compared by: the larger is the better one.
+
+    Constraint domination (Deb et al. 2002, "A fast and elitist multiobjective genetic
+    algorithm: NSGA-II", section VI): a feasible trial beats any other, feasible ones
+    compare by reward, the others by the smaller violation.
+    """
+    if trial.feasible and trial.reward is not None:
+        return True, trial.reward
+    return False, -trial.violation
+
+
+@dataclass(slots=True)
+class ScalarFeedback:
+    """Constraint domination in one number, for controllers that need one.
+
+    A feasible trial gives its reward; any other the lowest reward so far minus
+    min(1, violation), so that it ranks below every feasible one met until then and a
+    smaller violation is still better. Before the first reward the lowest is taken to
+    be 0, where accuracy times powers of costs ends.
+
+    Attributes:
+        lowest: Lowest reward so far; None before the first.
+    """
+
+    lowest: float | None = field(default=None, init=False)
+
+    def __call__(self, trial: Trial) -> float:
+        """The number for the next trial, in the order of feedback."""
+        if trial.feasible and trial.reward is not None:
+            _check_number(trial.reward, "reward", trial)
+            if self.lowest is None or trial.reward < self.lowest:
+                self.lowest = trial.reward
+            return trial.reward
+        _check_number(trial.violation, "violation", trial)
+        lowest = 0.0 if self.lowest is None else self.lowest
+        return lowest - min(1.0, trial.violation)
+
+
+def _check_number(value: float, name: str, trial: Trial) -> None:
+    # A NaN compares false with everything: it would stay the best or lowest for ever.
+    if isnan(value):
+        raise ValueError(
+            f"`{name}` must be a number. Received nan (in trial {trial.number}); "
+            "give a failed trial feasible=False and a violation instead."
+        )
+
+
+class Awaited(Generic[T]):
+    """What a controller keeps of each proposal until its trial comes back."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, T] = {}
+        self._proposed = 0
+
+    def keep(self, value: T) -> int:
+        """Keep a value for the next proposal; returns the proposal's number."""
+        self._proposed += 1
+        self._kept[self._proposed] = value
+        return self._proposed
+
+    def take(self, trial: Trial) -> T:
+        """The value kept for a trial, which is then no longer awaited.
+
+        Raises:
+            ValueError: If it was never proposed or has been fed back already.
+        """
+        if trial.number not in self._kept:
+            raise ValueError(
+                f"`trials` must have been proposed since `setup` and come once. "
+                f"Received number {trial.number} of {self._proposed} proposals, of "
+                f"which {sorted(self._kept)} are awaited (in controller.update)."
+            )
+        return self._kept.pop(trial.number)

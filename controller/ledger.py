@@ -1,0 +1,289 @@
+"""The ledger of a running search: every proposal from its opening to its trial.
+
+A proposal is judged when it is opened; only one that the machine runs and that keeps
+the limits is trained. Proposals are settled, and trials written, in order.
+"""
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nahas.accelerator.metrics import Metrics
+from nahas.controller import training_queue as queue
+from nahas.controller.judgement import Judgement, Task, judge
+from nahas.controller.pool import Runner
+from nahas.controller.rows import Record, StudyError, Training, finite, training_key
+from nahas.controller.store import Store
+from nahas.controller.trial import Status, Trial
+
+# A failed training breaks no limit; without a violation it would pass for the best of
+# the infeasible, and for no worse than the worst feasible.
+_FAILED_VIOLATION = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a search stands.
+
+    Attributes:
+        done: Trials settled, those of earlier runs included.
+        total: Trials asked for.
+        trained: Trials of each status, as in `Trial`.
+        reused: See `trained`.
+        rejected: See `trained`.
+        infeasible: See `trained`.
+        failed: See `trained`.
+        best_reward: Highest reward of a feasible trial.
+        running: Proposals that wait for a training.
+        eta_seconds: Time that the rest should take; None until a trial is settled.
+    """
+
+    done: int
+    total: int
+    trained: int
+    reused: int
+    rejected: int
+    infeasible: int
+    failed: int
+    best_reward: float | None
+    running: int
+    eta_seconds: float | None
+
+
+class TimeUpError(Exception):
+    """The minutes given to a run are over."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Proposal:
+    number: int
+    choices: tuple[int, ...]
+    judgement: Judgement
+    repeated: bool
+
+    def trial(
+        self,
+        status: Status,
+        *,
+        accuracy: float | None = None,
+        reward: float | None = None,
+        violation: float = 0.0,
+        reason: str = "",
+        error: str = "",
+        seconds: float = 0.0,
+    ) -> Trial:
+        """The trial that came of it; only one with a reward is feasible."""
+        costs = self.judgement.costs
+        return Trial(
+            self.number,
+            self.choices,
+            status,
+            accuracy,
+            *costs,
+            reward=reward,
+            feasible=reward is not None,
+            violation=violation,
+            reason=reason,
+            error=error,
+            seconds=seconds,
+        )
+
+
+class Ledger:
+    """Proposals and trials of one run; see the module.
+
+    Args:
+        task: What is asked of each candidate.
+        store: The study, open for writing.
+        runner: Gets queued trainings done.
+        total: Trials asked for.
+        window: How many trials one transaction may hold.
+        deadline: Time of `time.monotonic` at which the run ends.
+        progress: Told of every step.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        store: Store,
+        runner: Runner,
+        *,
+        total: int,
+        window: int,
+        deadline: float,
+        progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self._task = task
+        self._store = store
+        self._runner = runner
+        self._total = total
+        self._window = window
+        self._deadline = deadline
+        self._progress = progress
+        self._recorded = store.records()
+        self._started = time.monotonic()
+        self._trials: list[Trial] = []
+        self._open: deque[_Proposal] = deque()
+        self._unwritten: list[Record] = []
+        self._asked: set[str] = set()
+        self._statuses: Counter[str] = Counter()
+        self._best_reward: float | None = None
+
+    def open(self, number: int, choices: NDArray[np.int64]) -> None:
+        """Takes proposal `number`, with choices [D]: simulates it, asks for training.
+
+        Raises:
+            StudyError: If the study holds other choices under this number.
+            TimeUpError: If the run's time is over.
+        """
+        chosen = tuple(int(choice) for choice in choices)
+        if number <= len(self._recorded):
+            self._replay(self._recorded[number - 1], chosen)
+            return
+        self._check_time()
+        judgement = judge(self._task, choices)
+        repeated = judgement.network in self._asked
+        if judgement.status is None and not repeated:
+            self._asked.add(judgement.network)
+            queue.enqueue(self._store, judgement.network, self._task.oracle)
+        self._open.append(_Proposal(number, chosen, judgement, repeated))
+
+    def trial(self, number: int) -> Trial:
+        """Trial `number`, once it and all before it are settled.
+
+        Raises:
+            TimeUpError: If the run's time is over first.
+        """
+        while len(self._trials) < number:
+            proposal = self._open[0]
+            judgement = proposal.judgement
+            if judgement.status is None:
+                record = self._rewarded(proposal, self._wait(judgement.network))
+            else:
+                trial = proposal.trial(
+                    judgement.status,
+                    violation=judgement.violation,
+                    reason=judgement.reason,
+                )
+                record = Record(trial, judgement.network)
+            self._open.popleft()
+            self._settle(record)
+            self._unwritten.append(record)
+            if len(self._unwritten) >= self._window:
+                self.flush()
+            self._report()
+        return self._trials[number - 1]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Writes what is settled, however the run ended."""
+        self.flush()
+
+    def flush(self) -> None:
+        """Writes the trials that are settled and not written."""
+        # Taken first: an interrupted or failed write is left to the next run's replay.
+        records, self._unwritten = self._unwritten, []
+        if records:
+            self._store.append(records)
+
+    def _replay(self, record: Record, chosen: tuple[int, ...]) -> None:
+        trial = record.trial
+        if trial.choices != chosen:
+            raise StudyError(
+                f"Replaying the study in {self._store.path.parent}, the controller "
+                f"proposed {chosen} for trial {trial.number}, which was "
+                f"{trial.choices}. Resume with the versions and the controller that "
+                "the study was started with."
+            )
+        if trial.status in ("trained", "reused", "failed"):
+            self._asked.add(record.network)
+        self._settle(record)
+
+    def _wait(self, network: str) -> Training:
+        key = training_key(network, self._task.oracle)
+        while (training := self._store.training(key)) is None:
+            self.flush()  # what is known must not wait for what is not
+            self._check_time()
+            self._runner.step()
+            self._report()
+        return training
+
+    def _rewarded(self, proposal: _Proposal, training: Training) -> Record:
+        """The trial of a proposal whose training is finished."""
+        outcome = training.outcome
+        reused = proposal.repeated or bool(training.origin)
+        seconds = 0.0 if reused else outcome.seconds
+        if outcome.accuracy is None:
+            trial = proposal.trial(
+                "failed",
+                violation=_FAILED_VIOLATION,
+                reason="training failed",
+                error=outcome.error,
+                seconds=seconds,
+            )
+        else:
+            trial = proposal.trial(
+                "reused" if reused else "trained",
+                accuracy=outcome.accuracy,
+                reward=self._reward(proposal, outcome.accuracy),
+                seconds=seconds,
+            )
+        return Record(trial, proposal.judgement.network, training.origin)
+
+    def _reward(self, proposal: _Proposal, accuracy: float) -> float:
+        where = f"for trial {proposal.number} (accuracy {accuracy})"
+        resume = "The trials before are recorded; repair it and resume."
+        metrics = cast(Metrics, proposal.judgement.metrics)  # only such are trained
+        try:
+            reward = float(self._task.reward(np.array([accuracy]), metrics)[0])
+        except Exception as error:
+            raise StudyError(
+                f"The reward failed {where}: {type(error).__name__}: {error}. {resume}"
+            ) from error
+        if finite(reward) is None:
+            raise StudyError(
+                f"The reward must be finite. Received {reward} {where}. {resume}"
+            )
+        return reward
+
+    def _settle(self, record: Record) -> None:
+        trial = record.trial
+        self._trials.append(trial)
+        self._statuses[trial.status] += 1
+        if trial.reward is not None:
+            rewards = (self._best_reward, trial.reward)
+            self._best_reward = max(r for r in rewards if r is not None)
+
+    def _check_time(self) -> None:
+        if time.monotonic() >= self._deadline:
+            raise TimeUpError
+
+    def _report(self) -> None:
+        if self._progress is None:
+            return
+        done = len(self._trials)
+        new = done - len(self._recorded)
+        elapsed = time.monotonic() - self._started
+        rest = self._total - done
+        waiting = sum(p.judgement.status is None for p in self._open)
+        self._progress(
+            Progress(
+                done=done,
+                total=self._total,
+                trained=self._statuses["trained"],
+                reused=self._statuses["reused"],
+                rejected=self._statuses["rejected"],
+                infeasible=self._statuses["infeasible"],
+                failed=self._statuses["failed"],
+                best_reward=self._best_reward,
+                running=waiting,
+                eta_seconds=elapsed / new * rest if new > 0 else None,
+            )
+        )

@@ -1,0 +1,255 @@
+"""search(): the one loop.
+
+Proposal i is made once the trials 1..i-W have been fed back, one at a time and in
+order; W is the window. So the trials depend on the seed alone: not on how many workers
+there are, on how long trainings take, on interruptions or on how many trials are asked
+for. A study is continued by replay: the controller proposes its recorded trials again.
+"""
+
+import json
+import math
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nahas.accelerator.template import Platform
+from nahas.controller import study as studies
+from nahas.controller.controller import Controller, check_count
+from nahas.controller.description import describe, rebuild
+from nahas.controller.judgement import RewardFunction, Task
+from nahas.controller.ledger import Ledger, Progress, TimeUpError
+from nahas.controller.pool import COMMAND, InProcess, Pool, Runner
+from nahas.controller.reward import Limits
+from nahas.controller.rows import StudyError
+from nahas.controller.store import Store
+from nahas.controller.study import Study
+from nahas.search_space.network import Network
+from nahas.search_space.oracle import Estimate, Oracle
+from nahas.search_space.space import SearchSpace
+
+_MOST_DEFAULT_WORKERS = 4
+
+
+def search(
+    space: SearchSpace,
+    controller: Controller,
+    oracle: Oracle | Callable[[Network], float],
+    reward: RewardFunction,
+    *,
+    trials: int,
+    limits: Limits | None = None,
+    seed: int = 0,
+    folder: str | Path | None = None,
+    platform: Platform | None = None,
+    workers: int | None = None,
+    window: int = 16,
+    minutes: float | None = None,
+    timeout_seconds: float = 1800.0,
+    reuse: Sequence[str | Path] = (),
+    config: Mapping[str, Any] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    command: Sequence[str] = COMMAND,
+) -> Study:
+    """Searches a space, or continues the search that a folder holds.
+
+    Args:
+        space: What may be chosen; its values are candidates (`joint_space`).
+        controller: Who chooses; new, with no trials behind it.
+        oracle: Says how accurate a network is. A plain function of a network works in
+            this process only.
+        reward: (accuracy [B], metrics) -> reward [B], to be maximised.
+        trials: How many trials the study shall have in the end.
+        limits: What a candidate must keep to be trained; none by default.
+        seed: Seed of the controller.
+        folder: Where the study lives; by default it goes when it is not used any more.
+        platform: What surrounds the accelerators.
+        workers: Processes that train; 0 trains in this one. By default one a CPU, at
+            most four, and 0 for a plain function.
+        window: How many proposals may be open at once.
+        minutes: After how long to stop; the study can be continued.
+        timeout_seconds: After how long a worker gives up a training.
+        reuse: Studies whose finished trainings a new study starts with.
+        config: What a front end wants kept with the study, such as its own settings;
+            all but its "run" part must agree when the study is continued.
+        progress: Called at every step.
+        command: What starts a worker, but for the folder and `--parent PID`.
+
+    Returns:
+        The study. It has fewer trials where `minutes` or an interrupt ended the run.
+
+    Raises:
+        StudyError: If the study cannot be driven, read or written, or if the
+            controller or the reward fails.
+        ValueError: If an argument is out of range.
+    """
+    _check(trials, window, workers)
+    limits, platform = limits or Limits(), platform or Platform()
+    asked = oracle if isinstance(oracle, Oracle) else PlainFunction(oracle)
+    workers = _worker_count(asked, workers, window)
+    description = {
+        "space": _space(space),
+        "controller": controller,
+        "oracle": asked,
+        "oracle_key": asked.key,
+        "reward": reward,
+        "limits": limits,
+        "platform": platform,
+        "seed": seed,
+        "window": window,
+        "timeout_seconds": timeout_seconds,
+        "reuse": [str(source) for source in reuse],
+        "config": config or {},
+    }
+    study = studies.temporary() if folder is None else Study(Path(folder))
+    deadline = math.inf if minutes is None else time.monotonic() + 60.0 * minutes
+    with studies.driving(study.folder):
+        studies.create(study, describe(description))
+        with Store(study.folder, write=True) as store:
+            if sum(store.count().values()) >= trials:
+                return study
+            task = Task(space, platform, limits, reward, asked.key)
+            with _runner(store, study.folder, asked, workers, command) as runner:
+                ledger = Ledger(
+                    task,
+                    store,
+                    runner,
+                    total=trials,
+                    window=window,
+                    deadline=deadline,
+                    progress=progress,
+                )
+                with ledger, suppress(KeyboardInterrupt, TimeUpError):
+                    _run(controller, space, ledger, seed, trials, window)
+    return study
+
+
+def _run(
+    controller: Controller,
+    space: SearchSpace,
+    ledger: Ledger,
+    seed: int,
+    trials: int,
+    window: int,
+) -> None:
+    """The loop: what was learned W trials ago decides the next proposal."""
+    with _blamed(controller, "setup"):
+        controller.setup(space.cardinalities, seed=seed)
+    for number in range(1, trials + 1):
+        if number > window:
+            known = ledger.trial(number - window)
+            with _blamed(controller, f"update with trial {known.number}"):
+                controller.update([known])
+        with _blamed(controller, f"propose trial {number}"):
+            [choices] = space.check(controller.propose(1))
+        ledger.open(number, choices)
+    ledger.trial(trials)
+
+
+@contextmanager
+def _blamed(culprit: object, act: str) -> Iterator[None]:
+    """Names the part of the search that failed; asking it again would not help."""
+    try:
+        yield
+    except StudyError:
+        raise
+    except Exception as error:
+        raise StudyError(
+            f"{type(culprit).__name__} could not {act}: {type(error).__name__}: "
+            f"{error}. The trials before are recorded; repair it and resume."
+        ) from error
+
+
+@contextmanager
+def _runner(
+    store: Store, folder: Path, oracle: Oracle, workers: int, command: Sequence[str]
+) -> Iterator[Runner]:
+    runner: Runner
+    if workers == 0:
+        runner = InProcess(store, oracle)
+    else:
+        # The recipe states its threads, and with them its results' last bits.
+        threads = int(getattr(oracle, "threads", 1))
+        runner = Pool(
+            store, folder, oracle.key, workers, threads=threads, command=command
+        )
+    try:
+        yield runner
+    finally:
+        runner.stop()
+
+
+@dataclass(frozen=True, slots=True)
+class PlainFunction:
+    """A plain function as an oracle, in the process that defines it.
+
+    Attributes:
+        function: Accuracy of a network, deterministic.
+    """
+
+    function: Callable[[Network], float]
+
+    @property
+    def key(self) -> str:
+        """The function's name: a study cannot see that its code was changed."""
+        return f"function {describe(self.function)}"
+
+    def evaluate(self, networks: Sequence[Network]) -> Estimate:
+        """Calls the function for each network."""
+        accuracy = np.array([self.function(network) for network in networks], float)
+        nothing = np.zeros(len(accuracy))
+        return Estimate(accuracy, nothing, nothing.copy(), ("",) * len(accuracy))
+
+
+def _space(space: SearchSpace) -> dict[str, Any]:
+    """The space, with one candidate to show what the knobs do not: sizes, classes."""
+    try:
+        first = str(space.decode(np.zeros(len(space.knobs), np.int64)))
+    except ValueError as error:
+        first = str(error)
+    knobs = {knob.name: knob.values for knob in space.knobs}
+    return {"name": space.name, "knobs": knobs, "first": first}
+
+
+def _worker_count(oracle: Oracle, workers: int | None, window: int) -> int:
+    """How many workers to spawn; checks that they can do the work."""
+    if workers is None:
+        if isinstance(oracle, PlainFunction):
+            return 0
+        workers = min(_MOST_DEFAULT_WORKERS, os.cpu_count() or 1, window)
+    if workers > window:
+        warnings.warn(
+            f"Only {window} of {workers} workers can be busy: `window` is {window}.",
+            stacklevel=3,
+        )
+    if workers > 0:
+        _check_rebuilt(oracle)
+    return workers
+
+
+def _check_rebuilt(oracle: Oracle) -> None:
+    hint = (
+        "Workers cannot make this oracle: {}. Use a frozen dataclass of a module that "
+        "can be imported, or workers=0 to train in this process."
+    )
+    if isinstance(oracle, PlainFunction):
+        raise ValueError(hint.format("a plain function works in this process only"))
+    try:
+        key = rebuild(json.loads(json.dumps(describe(oracle)))).key
+    except (AttributeError, ValueError) as error:
+        raise ValueError(hint.format(error)) from error
+    if "__main__" in str(describe(oracle)) or key != oracle.key:
+        raise ValueError(hint.format("its fields or its module do not say all of it"))
+
+
+def _check(trials: int, window: int, workers: int | None) -> None:
+    given = {"trials": (trials, 1), "window": (window, 1), "workers": (workers, 0)}
+    for name, (value, least) in given.items():
+        if value is not None:
+            check_count(value, name, "search", least=least)

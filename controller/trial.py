@@ -1,0 +1,64 @@
+"""Trial: one proposal and what came of it."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["trained", "reused", "rejected", "infeasible", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One completed proposal of a study.
+
+    Attributes:
+        number: Place in the order of proposals, from 1.
+        choices: The D chosen indices, one a knob.
+        status: "trained" here, "reused" from an earlier training of the same network,
+            "rejected" by a limit before training, "infeasible" on its accelerator, or
+            "failed" in training.
+        accuracy: Validation accuracy of the proxy; None where nothing was trained.
+        latency_ms: Simulated latency of the deployed network; None where not finite.
+        energy_mj: Simulated energy of one inference.
+        area_mm2: Area of the accelerator.
+        utilization: MACs done over peak MACs.
+        reward: What the search maximises; None unless trained or reused.
+        feasible: Whether the machine runs it, no limit is broken and training worked.
+        violation: Relative excess over the broken limits, summed; 0 where feasible.
+        reason: Why it is not feasible, in a line.
+        error: What went wrong in training, in a line.
+        seconds: CPU seconds of the training; not part of what a seed promises.
+    """
+
+    number: int
+    choices: tuple[int, ...]
+    status: Status
+    accuracy: float | None
+    latency_ms: float | None
+    energy_mj: float | None
+    area_mm2: float | None
+    utilization: float | None
+    reward: float | None
+    feasible: bool
+    violation: float
+    reason: str = ""
+    error: str = ""
+    seconds: float = 0.0
+
+    @property
+    def outcome(self) -> tuple[object, ...]:
+        """All that the same seed repeats: everything but the seconds."""
+        return (
+            self.number,
+            self.choices,
+            self.status,
+            self.accuracy,
+            self.latency_ms,
+            self.energy_mj,
+            self.area_mm2,
+            self.utilization,
+            self.reward,
+            self.feasible,
+            self.violation,
+            self.reason,
+            self.error,
+        )

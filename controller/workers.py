@@ -1,0 +1,144 @@
+"""What a worker does: leases trainings of a study, evaluates them, writes the results.
+
+It moves the heartbeat counter of a lease while it trains, and writes the result only if
+the lease is still its own.
+"""
+
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from nahas.controller import training_queue as queue
+from nahas.controller.description import rebuild
+from nahas.controller.rows import Outcome, StudyError, finite
+from nahas.controller.store import Store
+from nahas.controller.study import Study
+from nahas.search_space.network import Network
+from nahas.search_space.oracle import Oracle
+
+_BEAT_SECONDS = 1.0
+
+
+def work(
+    folder: str | Path,
+    oracle: Oracle | None = None,
+    *,
+    parent: int | None = None,
+    max_trainings: int | None = 10,
+    poll_seconds: float = 0.2,
+) -> int:
+    """Trains what the study in a folder asks for, until its parent is gone.
+
+    Args:
+        folder: The study's folder.
+        oracle: Says how accurate a network is; rebuilt from the study if not given.
+        parent: Process without which this one ends; None for a worker of its own.
+        max_trainings: After how many to end, for trainings leave memory behind them.
+        poll_seconds: How often to look for work.
+
+    Returns:
+        How many trainings were done.
+
+    Raises:
+        StudyError: If there is no study, or it cannot be written.
+        ValueError: If the study's oracle cannot be rebuilt.
+    """
+    study = Study.open(folder)
+    config = study.config
+    chosen: Oracle = oracle or rebuild(config["oracle"])
+    timeout = float(config["timeout_seconds"])
+    owner = f"{os.getpid()}@{socket.gethostname()}/{uuid.uuid4().hex[:8]}"
+    done = 0
+    with Store(study.folder, write=True) as store:
+        while max_trainings is None or done < max_trainings:
+            if _orphaned(parent):
+                break
+            held = queue.lease(store, owner, chosen.key)
+            if held is None:
+                time.sleep(poll_seconds)
+                continue
+            with _watched(study.folder, held, chosen.key, parent, timeout):
+                outcome = evaluate(chosen, held.network)
+            queue.finish(store, held, chosen.key, outcome)
+            done += 1
+    return done
+
+
+def evaluate(oracle: Oracle, network: str) -> Outcome:
+    """The accuracy of one network; whatever goes wrong becomes the outcome's error."""
+    started = time.process_time()
+    try:
+        estimate = oracle.evaluate([Network.parse(network)])
+        accuracy = finite(float(estimate.accuracy[0]))
+        error = _line(estimate.error[0])
+        if accuracy is None and not error:
+            error = f"the accuracy is {estimate.accuracy[0]}"
+        return Outcome(
+            None if error else accuracy,
+            finite(float(estimate.deviation[0])),
+            error,
+            float(estimate.seconds[0]),
+        )
+    except Exception as error:  # one bad candidate never stops a study
+        seconds = time.process_time() - started
+        text = f"{type(error).__name__}: {error}"
+        return Outcome(None, error=_line(text), seconds=seconds)
+
+
+def is_alive(owner: str) -> bool:
+    """Whether a worker may live: one of another machine is taken to."""
+    pid, _, rest = owner.partition("@")
+    if rest.rpartition("/")[0] != socket.gethostname():
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@contextmanager
+def _watched(
+    folder: Path, held: queue.Lease, oracle: str, parent: int | None, timeout: float
+) -> Iterator[None]:
+    """Shows the worker alive; ends it when its parent is gone or time is up."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        started = time.monotonic()
+        with Store(folder, write=True) as store:
+            while not ended.wait(_BEAT_SECONDS):
+                if _orphaned(parent):
+                    os._exit(1)
+                # What fails here fails again in the training's own write.
+                with suppress(StudyError):
+                    if time.monotonic() - started > timeout:
+                        late = f"training took longer than {timeout:g} s"
+                        outcome = Outcome(None, error=late, seconds=timeout)
+                        queue.finish(store, held, oracle, outcome)
+                        os._exit(1)
+                    queue.beat(store, held)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _orphaned(parent: int | None) -> bool:
+    return parent is not None and os.getppid() != parent
+
+
+def _line(text: str) -> str:
+    """The text on one line of at most 300 characters."""
+    return " ".join(text.split())[:300]

@@ -1,0 +1,85 @@
+"""Joint search of a neural network and the edge accelerator that runs it.
+
+The public names; each is imported when it is first used, so that `import nahas` takes
+no time and loads no TensorFlow.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nahas.accelerator.cost_model import evaluate as evaluate
+    from nahas.accelerator.grid import BASELINE as BASELINE
+    from nahas.accelerator.machines import area_mm2 as area_mm2
+    from nahas.accelerator.metrics import Metrics as Metrics
+    from nahas.accelerator.template import Accelerator as Accelerator
+    from nahas.accelerator.template import Capabilities as Capabilities
+    from nahas.accelerator.template import Platform as Platform
+    from nahas.controller.evolution import RegularizedEvolution as RegularizedEvolution
+    from nahas.controller.ppo import PPO as PPO
+    from nahas.controller.random_search import RandomSearch as RandomSearch
+    from nahas.controller.reward import Limits as Limits
+    from nahas.controller.reward import Reward as Reward
+    from nahas.controller.rows import StudyError as StudyError
+    from nahas.controller.search import search as search
+    from nahas.controller.study import Study as Study
+    from nahas.controller.trial import Trial as Trial
+    from nahas.costs import simulate as simulate
+    from nahas.costs import sweep as sweep
+    from nahas.models import resolve as resolve
+    from nahas.plots import plot_convergence as plot_convergence
+    from nahas.plots import plot_pareto as plot_pareto
+    from nahas.search_space.joint import Candidate as Candidate
+    from nahas.search_space.joint import accelerator_space as accelerator_space
+    from nahas.search_space.joint import joint_space as joint_space
+    from nahas.search_space.lower import lower as lower
+    from nahas.search_space.network import Block as Block
+    from nahas.search_space.network import Network as Network
+    from nahas.search_space.oracle import Estimate as Estimate
+    from nahas.search_space.oracle import Oracle as Oracle
+    from nahas.search_space.published import PUBLISHED as PUBLISHED
+    from nahas.search_space.space import Knob as Knob
+    from nahas.search_space.space import SearchSpace as SearchSpace
+    from nahas.train.oracles import ProxyTraining as ProxyTraining
+
+_HOMES = {
+    "accelerator.cost_model": ("evaluate",),
+    "accelerator.grid": ("BASELINE",),
+    "accelerator.machines": ("area_mm2",),
+    "accelerator.metrics": ("Metrics",),
+    "accelerator.template": ("Accelerator", "Capabilities", "Platform"),
+    "controller.evolution": ("RegularizedEvolution",),
+    "controller.ppo": ("PPO",),
+    "controller.random_search": ("RandomSearch",),
+    "controller.reward": ("Limits", "Reward"),
+    "controller.rows": ("StudyError",),
+    "controller.search": ("search",),
+    "controller.study": ("Study",),
+    "controller.trial": ("Trial",),
+    "costs": ("simulate", "sweep"),
+    "models": ("resolve",),
+    "plots": ("plot_convergence", "plot_pareto"),
+    "search_space.joint": ("Candidate", "accelerator_space", "joint_space"),
+    "search_space.lower": ("lower",),
+    "search_space.network": ("Block", "Network"),
+    "search_space.oracle": ("Estimate", "Oracle"),
+    "search_space.published": ("PUBLISHED",),
+    "search_space.space": ("Knob", "SearchSpace"),
+    "train.oracles": ("ProxyTraining",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [*_HOME]
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, from the module where it lives (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'nahas' has no attribute {name!r}")
+    value = getattr(import_module(f"nahas.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

@@ -1,0 +1,81 @@
+"""The command line. Tables go to stdout, progress and errors to stderr.
+
+Exit codes: 0 done, 1 failed, 2 wrong use. What the user can repair is one line; an
+error of the program keeps its traceback.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from nahas import cli_costs, cli_search
+from nahas.usage import UsageError
+
+_DESCRIPTION = """\
+Searches a neural network and the edge accelerator that runs it, together."""
+_EXAMPLES = """\
+examples:
+  nahas search                                    the quick start, in runs/quickstart
+  nahas search --space s3 --controller evolution --max-latency-ms 0.4 --folder runs/s3
+  nahas resume runs/quickstart --trials 300       extend it
+  nahas simulate keras:EfficientNetB0 --top 10    what a network costs, and where
+  nahas sweep keras:MobileNetV2 --max-area-mm2 30 its best of 50,000 accelerators
+
+`nahas COMMAND --help` explains each command."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command; returns its exit code."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        code = int(arguments.run(arguments))
+        sys.stdout.flush()
+        return code
+    except UsageError as error:
+        return _failed(error, 2)
+    except BrokenPipeError:
+        # The reader has seen enough; Python's own flush at exit must not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return _failed(RuntimeError("interrupted"), 1)
+    except OSError as error:
+        return _failed(error, 1)
+    except RuntimeError as error:
+        if not _is_domain_error(error):
+            raise
+        return _failed(error, 1)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="nahas",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"nahas {version('nahas')}"
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    cli_search.add_commands(commands)
+    cli_costs.add_commands(commands)
+    return parser
+
+
+def _is_domain_error(error: RuntimeError) -> bool:
+    """Whether it is one of nahas's own, whose message says what to do."""
+    return type(error).__module__.startswith("nahas.")
+
+
+def _failed(error: Exception, code: int) -> int:
+    text = " ".join(str(error).split())
+    print(f"nahas: error: {text}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

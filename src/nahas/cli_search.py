@@ -1,0 +1,327 @@
+"""The commands around a study: search, resume, worker, status and report."""
+
+import argparse
+import math
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nahas.output import note, number, percent, print_json, print_table, search_progress
+from nahas.usage import LIMITS, UsageError, add_limits, add_settings, reading_input
+
+if TYPE_CHECKING:
+    from nahas.config import Config
+    from nahas.controller.study import Study
+
+QUICKSTART = Path("runs/quickstart")
+_RAW = argparse.RawDescriptionHelpFormatter
+# Options of `search` that are other words for a key of the configuration.
+_SHORTHANDS = {
+    "space": "search.space",
+    "controller": "search.controller",
+    "trials": "search.trials",
+    "minutes": "search.minutes",
+    "workers": "search.workers",
+    "seed": "search.seed",
+    "data": "training.data",
+    **{name: f"limits.{name}" for name in LIMITS},
+}
+
+
+def add_commands(commands: Any) -> None:
+    """Adds the commands to the parser's."""
+    _add_search(commands)
+    resume = commands.add_parser(
+        "resume",
+        help="continue or extend a study, or salvage a damaged one",
+        description="Continues a study where it stopped, as if it had never stopped.",
+        epilog="examples:\n  nahas resume runs/quickstart\n"
+        "  nahas resume runs/quickstart --trials 300 --minutes 10\n"
+        "  nahas resume runs/damaged --salvage-to runs/saved",
+        formatter_class=_RAW,
+    )
+    resume.add_argument("study", metavar="STUDY", help="folder of the study")
+    _add_run(resume, "as before")
+    resume.add_argument(
+        "--salvage-to",
+        metavar="NEW",
+        help="save every sound row of a damaged study into a new one there, and stop",
+    )
+    resume.set_defaults(run=_resume)
+
+    worker = commands.add_parser(
+        "worker",
+        help="train for a study that runs elsewhere on this machine",
+        description="Trains what a running study asks for. A search starts its own "
+        "workers; this one is for more of them.",
+        epilog="example:\n  nahas worker runs/quickstart",
+        formatter_class=_RAW,
+    )
+    worker.add_argument("study", metavar="STUDY", help="folder of the study")
+    worker.add_argument(
+        "--parent", type=int, metavar="PID", help="end when that process is gone"
+    )
+    worker.set_defaults(run=_worker)
+
+    status = commands.add_parser(
+        "status",
+        help="where a study stands",
+        description="Says where a study stands; a running one is not disturbed.",
+        epilog="example:\n  nahas status runs/quickstart --json",
+        formatter_class=_RAW,
+    )
+    status.add_argument("study", metavar="STUDY", help="folder of the study")
+    status.add_argument("--json", action="store_true", help="print JSON")
+    status.set_defaults(run=_status)
+
+    report = commands.add_parser(
+        "report",
+        help="a study on one HTML page",
+        description="Writes one HTML file that needs nothing else.",
+        epilog="example:\n  nahas report runs/quickstart -o quickstart.html",
+        formatter_class=_RAW,
+    )
+    report.add_argument("study", metavar="STUDY", help="folder of the study")
+    report.add_argument(
+        "-o", "--output", metavar="FILE", help="default: report.html in the folder"
+    )
+    report.set_defaults(run=_report)
+
+
+def _add_search(commands: Any) -> None:
+    search = commands.add_parser(
+        "search",
+        help="search a network and its accelerator together",
+        description="Searches a network and its accelerator together. Without options "
+        "it runs the\nquick start, which the defaults below come from. A second search "
+        "of a folder\ncontinues its study, or shows it if it is finished.",
+        epilog="examples:\n  nahas search\n"
+        "  nahas search --space s1 --controller evolution --folder runs/s1\n"
+        "  nahas search --config mine.toml --set training.epochs=5\n"
+        "  nahas search --space mine:space --set search.oracle=mine:Oracle",
+        formatter_class=_RAW,
+    )
+    search.add_argument("--config", metavar="FILE", help="TOML file with the sections")
+    search.add_argument(
+        "--folder",
+        metavar="DIR",
+        help=f"the study's folder (default: {QUICKSTART}, with --config FILE "
+        "runs/NAME of the file)",
+    )
+    search.add_argument(
+        "--space", help="s1, s2, s3, or your own as module:name (default: s2)"
+    )
+    search.add_argument(
+        "--controller",
+        help="ppo, evolution, random, or your own as module:name (default: ppo)",
+    )
+    search.add_argument("--data", metavar="NAME", help="images (default: mnist5k)")
+    search.add_argument("--seed", type=int, metavar="S", help="seed (default: 0)")
+    _add_run(search, "150 trials, 2 workers")
+    search.add_argument(
+        "--reuse", nargs="+", default=[], metavar="STUDY",
+        help="studies whose trainings a new study starts with",
+    )  # fmt: skip
+    add_limits(search)
+    add_settings(search, "training.epochs=5")
+    search.set_defaults(run=_search)
+
+
+def _add_run(parser: argparse.ArgumentParser, defaults: str) -> None:
+    group = parser.add_argument_group(f"the run (default: {defaults})")
+    group.add_argument("--trials", type=int, metavar="N", help="trials in the end")
+    group.add_argument(
+        "--minutes", type=float, metavar="M",
+        help="settle no more trials after that long; continue by `nahas resume`",
+    )  # fmt: skip
+    group.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes that train; 0 trains in this one",
+    )
+
+
+def _search(arguments: argparse.Namespace) -> int:
+    from nahas.config import Config, merge, read_toml
+    from nahas.decode import decode
+
+    words = [
+        f"{path}={value!r}"
+        for name, path in _SHORTHANDS.items()
+        if (value := getattr(arguments, name)) is not None
+    ]
+    with reading_input():
+        table = merge(read_toml(arguments.config), [*arguments.settings, *words])
+        config = decode(Config, table)
+    default = Path("runs") / Path(arguments.config or QUICKSTART).stem
+    return _run(Path(arguments.folder or default), config, arguments.reuse)
+
+
+def _resume(arguments: argparse.Namespace) -> int:
+    from nahas.closing import configuration
+    from nahas.controller.salvage import salvage
+    from nahas.controller.study import Study
+
+    if arguments.salvage_to:
+        saved = salvage(arguments.study, arguments.salvage_to)
+        print(
+            f"{saved.trials} trials and {saved.trainings} trainings are saved in "
+            f"{arguments.salvage_to}. Continue with: nahas resume "
+            f"{arguments.salvage_to}"
+        )
+        return 0
+    study = Study.open(arguments.study)
+    config = configuration(study)
+    if config is None:
+        raise UsageError(
+            f"The study in {study.folder} was started from Python: continue it with "
+            "nahas.search(..., folder=...) and the same arguments."
+        )
+    given = {
+        name: getattr(arguments, name)
+        for name in ("trials", "minutes", "workers")
+        if getattr(arguments, name) is not None
+    }
+    with reading_input():
+        # Minutes were those of the run before, not of the study.
+        config = replace(config, search=replace(config.search, minutes=None))
+        config = replace(config, search=replace(config.search, **given))
+    return _run(study.folder, config, study.config.get("reuse", []))
+
+
+def _run(folder: Path, config: "Config", reuse: list[str]) -> int:
+    """Searches, then closes: references, test, files, the result on stdout."""
+    from nahas import closing, report
+    from nahas.config import to_stored
+    from nahas.controller.search import search
+    from nahas.controller.study import CONFIG, Study
+    from nahas.parts import make_controller, make_oracle, make_space
+
+    with reading_input():
+        space, controller = make_space(config), make_controller(config)
+        oracle = make_oracle(config)
+        if hasattr(oracle, "dataset"):
+            oracle.dataset()  # a missing one would fail every training
+    if (folder / CONFIG).exists():
+        study = Study.open(folder)
+        reuse = reuse or study.config.get("reuse", [])
+        note(f"{folder} has {study.counts()['trials']} trials.")
+    asked, started = config.search, time.monotonic()
+    with search_progress() as progress:
+        study = search(
+            space,
+            controller,
+            oracle,
+            config.reward,
+            trials=asked.trials,
+            limits=config.limits,
+            seed=asked.seed,
+            folder=folder,
+            platform=config.platform,
+            workers=asked.workers,
+            window=asked.window,
+            minutes=asked.minutes,
+            reuse=reuse,
+            config=to_stored(config),
+            progress=progress,
+        )
+    done = study.counts()["trials"]
+    finished = done >= asked.trials
+    time_up = time.monotonic() - started >= 60 * (asked.minutes or math.inf)
+    if finished or time_up:
+        _compare(study, config, oracle, finished=finished)
+    written = closing.write_files(study, report.render)
+    _print_result(closing.summary(study))
+    print("written: " + ", ".join(str(path) for path in written))
+    if finished:
+        print(f"extend:  nahas resume {folder} --trials {2 * done}")
+    else:
+        print(f"stopped after {done} trials; continue: nahas resume {folder}")
+    return 0 if finished or time_up else 1
+
+
+def _compare(study: "Study", config: "Config", oracle: Any, *, finished: bool) -> None:
+    """Trains and tests what the result is compared with, as far as it is not known."""
+    from nahas import closing, references
+
+    rows = closing.read_json(study.folder / closing.REFERENCES)
+    workers = config.search.workers
+    if rows is None:
+        note("Training the reference networks.")
+        rows = references.train_references(study, config, oracle, workers)
+    best = closing.best_row(study)
+    known = closing.read_json(study.folder / closing.TEST)
+    if finished and best and (known is None or known["network"] != best["network"]):
+        note("Judging the best network on the test images.")
+        other = next(row for row in rows if row["name"] == references.SMALLEST)
+        references.judge_best(study, oracle, best["network"], other["network"], workers)
+
+
+def _worker(arguments: argparse.Namespace) -> int:
+    from nahas.controller.workers import work
+
+    work(arguments.study, parent=arguments.parent)
+    return 0
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    from nahas.closing import summary
+    from nahas.controller.study import Study
+
+    study = Study.open(arguments.study)
+    found = summary(study)
+    run = (study.config.get("config") or {}).get("run", {})
+    found = {"asked": run.get("trials"), **found}
+    if arguments.json:
+        print_json(found)
+    else:
+        _print_result(found)
+    return 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from nahas.closing import write
+    from nahas.controller.study import Study
+    from nahas.report import render
+
+    study = Study.open(arguments.study)
+    path = Path(arguments.output or study.folder / "report.html")
+    write(path, render(study))
+    print(path)
+    return 0
+
+
+_COUNTS = ("trials", "trained", "reused", "rejected", "infeasible", "failed")
+_COSTS = ("latency_ms", "energy_mj", "area_mm2")
+
+
+def _print_result(found: dict[str, Any]) -> None:
+    print_table(_COUNTS, [[found[name] for name in _COUNTS]], title=found["study"])
+    best = found["best"]
+    if best is None:
+        print("No trial is feasible yet.")
+        return
+    rows = [("best pair", best), *((row["name"], row) for row in found["references"])]
+    print_table(
+        ("", "accuracy", *_COSTS),
+        [
+            [name, percent(row["accuracy"]), *(number(row[cost]) for cost in _COSTS)]
+            for name, row in rows
+        ],
+        title=f"best pair: trial {best['number']}, reward {number(best['reward'])}; "
+        "references run on the baseline accelerator",
+    )
+    print(f"network:     {best['network']}")
+    if best["accelerator"]:
+        values = ", ".join(f"{k} {v:g}" for k, v in best["accelerator"].items())
+        print(f"accelerator: {values}")
+    test = found["test"]
+    if test and test["network"] == best["network"]:
+        print(
+            f"test:        {percent(test['accuracy'])} of {test['images']:,} images; "
+            f"smallest network of the space {percent(test['other'])}; difference "
+            f"{100 * test['difference']:.2f} points, 95 % interval "
+            f"{100 * test['low']:.2f} to {100 * test['high']:.2f} (paired)"
+        )

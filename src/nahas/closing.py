@@ -1,0 +1,120 @@
+"""Closing: what a study's folder gets besides its record, when a run ends.
+
+The tables, the best pair as JSON, the pictures and the report; all can be made again
+from the record, and from `references.json` and `test.json` of `references.py`.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nahas.config import Config, from_stored
+from nahas.controller.study import Study
+from nahas.controller.trial import Trial
+from nahas.output import to_json
+from nahas.parts import make_space
+from nahas.search_space.joint import Candidate
+
+REFERENCES = "references.json"
+TEST = "test.json"
+BEST = "best.json"
+SUMMARY = "summary.json"
+TRIALS = "trials.csv"
+REPORT = "report.html"
+
+
+def configuration(study: Study) -> Config | None:
+    """What the command line was asked for; None for a study made from Python."""
+    stored = study.config.get("config")
+    return from_stored(stored) if stored else None
+
+
+def best_candidate(study: Study, trial: Trial | None) -> Candidate | None:
+    """The pair of a trial; None where the space is not known or there is no trial."""
+    config = configuration(study)
+    if config is None or trial is None:
+        return None
+    candidate = make_space(config).decode(np.array(trial.choices, dtype=np.int64))
+    return candidate if isinstance(candidate, Candidate) else None
+
+
+def read_json(path: Path) -> Any:
+    """What a file of the study holds; None where it is not there."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON: all of it or, after a crash, none."""
+    write(path, (to_json(value) + "\n").encode())
+
+
+def write(path: Path, content: bytes) -> None:
+    """Writes a file: all of it or, after a crash, none."""
+    draft = path.with_name(path.name + ".draft")
+    draft.write_bytes(content)
+    draft.replace(path)
+
+
+def summary(study: Study) -> dict[str, Any]:
+    """Counts, the best pair, references and test, in JSON's types."""
+    return {
+        "study": str(study.folder),
+        **study.counts(),
+        "best": best_row(study),
+        "references": read_json(study.folder / REFERENCES) or [],
+        "test": read_json(study.folder / TEST),
+        "limits": {
+            name: value
+            for name, value in study.config.get("limits", {}).items()
+            if name.startswith("max_")
+        },
+        "oracle": study.config.get("oracle_key"),
+        "seed": study.config.get("seed"),
+        "versions": study.config.get("versions"),
+    }
+
+
+def best_row(study: Study) -> dict[str, Any] | None:
+    """The best trial with its pair; None where no trial is feasible."""
+    trial = study.best()
+    if trial is None:
+        return None
+    record = study.records()[trial.number - 1]
+    row = {spec.name: getattr(trial, spec.name) for spec in fields(Trial)}
+    pair = best_candidate(study, trial)
+    return {
+        **row,
+        "network": record.network,
+        "accelerator": asdict(pair.accelerator) if pair else None,
+    }
+
+
+def write_files(
+    study: Study, render: Callable[[Study, Mapping[str, bytes]], bytes]
+) -> list[Path]:
+    """Writes the tables, the best pair, the pictures and the report; returns them.
+
+    Args:
+        study: The study.
+        render: Makes the page of a study and its pictures.
+    """
+    from nahas import plots
+
+    folder, found = study.folder, summary(study)
+    study.export_csv(folder / TRIALS)
+    write_json(folder / SUMMARY, found)
+    written = [folder / TRIALS, folder / SUMMARY]
+    pair = best_candidate(study, study.best())
+    if pair is not None:
+        write_json(folder / BEST, pair.to_json())
+        written.append(folder / BEST)
+    pictures = plots.of_study(study.to_frame(), found)
+    files = {f"{name}.png": picture for name, picture in pictures.items()}
+    files[REPORT] = render(study, pictures)
+    for name, content in files.items():
+        write(folder / name, content)
+    return [*written, *(folder / name for name in files)]

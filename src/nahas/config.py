@@ -1,0 +1,194 @@
+"""Configuration: TOML files and `section.key=value` words -> frozen values, checked.
+
+The sections are dataclasses; those of the folders (`Reward`, `Limits`, `ProxyTraining`,
+`Platform`) are used as they are, so that a new field of theirs is a new key here. Keys
+are the fields that TOML can say: numbers, words, booleans and tables of these.
+"""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, is_dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from nahas.accelerator.template import Platform
+from nahas.controller.evolution import RegularizedEvolution
+from nahas.controller.ppo import PPO
+from nahas.controller.reward import Limits, Reward
+from nahas.decode import decode, keys, parse_value
+from nahas.train.oracles import ProxyTraining
+
+_RUN = ("trials", "workers", "minutes")
+
+
+@dataclass(frozen=True, slots=True)
+class SearchConfig:
+    """What is searched, by whom, for how long.
+
+    Attributes:
+        space: "s1", "s2", "s3", or `module:name` of a `SearchSpace` (of networks or of
+            candidates) or of a function that returns one.
+        controller: "ppo", "evolution", "random", or `module:name` of a controller.
+        oracle: "proxy" (the `[training]` section) or `module:name` of an oracle.
+        trials: Proposals in all.
+        seed: Seed of the controller; the training's is `training.seed`.
+        workers: Processes that train at the same time; 0 trains in this one.
+        window: Proposal i sees the results of 1 .. i - window.
+        minutes: Ends the run after that many; None for no end.
+    """
+
+    space: str = "s2"
+    controller: str = "ppo"
+    oracle: str = "proxy"
+    trials: int = 150
+    seed: int = 0
+    workers: int = 2
+    window: int = 16
+    minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("trials", "window"):
+            if getattr(self, name) < 1:
+                raise _wrong(name, "a positive integer", getattr(self, name))
+        for name in ("workers", "seed"):
+            if getattr(self, name) < 0:
+                raise _wrong(name, "0 or a positive integer", getattr(self, name))
+        if self.minutes is not None and self.minutes <= 0:
+            raise _wrong("minutes", "positive", self.minutes)
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """The deployed network, whose costs are simulated.
+
+    Attributes:
+        resolution: Rows and columns of its input.
+        width: Multiplier of the space's filters.
+        classes: Outputs of the classifier.
+    """
+
+    resolution: int = 224
+    width: float = 1.0
+    classes: int = 1000
+
+    def __post_init__(self) -> None:
+        for name in ("resolution", "width", "classes"):
+            if getattr(self, name) <= 0:
+                raise _wrong(name, "positive", getattr(self, name))
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All that a search is asked for."""
+
+    search: SearchConfig = field(default_factory=SearchConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    training: ProxyTraining = field(default_factory=ProxyTraining)
+    reward: Reward = field(default_factory=Reward)
+    limits: Limits = field(default_factory=Limits)
+    platform: Platform = field(default_factory=Platform)
+    ppo: PPO = field(default_factory=PPO)
+    evolution: RegularizedEvolution = field(default_factory=RegularizedEvolution)
+
+
+def load(path: str | Path | None = None, settings: Sequence[str] = ()) -> Config:
+    """The configuration of a TOML file, with settings that override it.
+
+    Args:
+        path: The file; the packaged quick start where None.
+        settings: Words like "limits.max_area_mm2=40".
+
+    Raises:
+        ValueError: If the file cannot be read, or a key or value is wrong.
+    """
+    return decode(Config, merge(read_toml(path), settings))
+
+
+def read_toml(path: str | Path | None = None) -> dict[str, Any]:
+    """The tables of a TOML file; of the packaged quick start where `path` is None.
+
+    Raises:
+        ValueError: If the file cannot be read or is not TOML.
+    """
+    source = (
+        resources.files("nahas").joinpath("quickstart.toml")
+        if path is None
+        else Path(path)
+    )
+    try:
+        return tomllib.loads(source.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(
+            f"The configuration must be a file that can be read. Received {path} "
+            f"({error.strerror})."
+        ) from error
+    except ValueError as error:
+        raise ValueError(
+            f"The configuration must be TOML. Received {source}: {error}."
+        ) from error
+
+
+def merge(table: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]:
+    """The tables with `section.key=value` words put over them.
+
+    >>> merge({"search": {"seed": 1}}, ["search.seed=2", "search.space=s3"])
+    {'search': {'seed': 2, 'space': 's3'}}
+
+    Raises:
+        ValueError: If a word has no section, key or value.
+    """
+    merged = _copy(table)
+    for setting in settings:
+        path, equals, value = setting.partition("=")
+        *sections, key = path.strip().split(".")
+        if not equals or not sections or not all((*sections, key)):
+            raise ValueError(
+                "A setting must read section.key=value, such as search.seed=1. "
+                f"Received {setting!r}."
+            )
+        inner = merged
+        for section in sections:
+            inner = inner.setdefault(section, {})
+            if not isinstance(inner, dict):
+                raise ValueError(
+                    f"`{section}` must be a value, not a section (in {path.strip()})."
+                )
+        inner[key] = parse_value(value.strip())
+    return merged
+
+
+def to_dict(value: Any) -> dict[str, Any]:
+    """The keys of a configuration and their values, as `from_dict` takes them."""
+    return {
+        key: to_dict(item) if is_dataclass(item) else item
+        for key in keys(type(value))
+        if (item := getattr(value, key)) is not None
+    }
+
+
+def from_dict(table: Mapping[str, Any]) -> Config:
+    """The configuration that `to_dict` wrote."""
+    return decode(Config, table)
+
+
+def to_stored(config: Config) -> dict[str, Any]:
+    """What a study keeps; "run" holds what may differ when it is continued."""
+    table = to_dict(config)
+    run = {key: table["search"].pop(key) for key in _RUN if key in table["search"]}
+    return {**table, "run": run}
+
+
+def from_stored(table: Mapping[str, Any]) -> Config:
+    """The configuration that `to_stored` wrote."""
+    kept = _copy(table)
+    run = kept.pop("run", {})
+    return from_dict({**kept, "search": {**kept.get("search", {}), **run}})
+
+
+def _copy(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: _copy(v) if isinstance(v, Mapping) else v for k, v in table.items()}
+
+
+def _wrong(name: str, expected: str, value: object) -> ValueError:
+    return ValueError(f"`{name}` must be {expected}. Received {value!r}.")

@@ -1,0 +1,207 @@
+"""Costs of named models: one pair in detail, or all 50,000 accelerators.
+
+The two functions behind `nahas simulate` and `nahas sweep`, for notebooks too.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from math import inf, isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nahas.accelerator import network_pass
+from nahas.accelerator import sweep as grid_sweep
+from nahas.accelerator.cost_model import evaluate
+from nahas.accelerator.grid import BASELINE
+from nahas.accelerator.metrics import Metrics
+from nahas.accelerator.operator_costs import per_operator
+from nahas.accelerator.template import Accelerator, Platform
+from nahas.accelerator.workload import Kind, Workload
+from nahas.models import Model, resolve
+from nahas.search_space.joint import Candidate
+from nahas.search_space.lower import lower
+from nahas.search_space.network import Network
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Named = str | Path | Network | Candidate | Model
+WEIGHTS = ("streamed", "resident")
+
+
+@dataclass(frozen=True, eq=False)
+class Simulation:
+    """One network on one accelerator.
+
+    Attributes:
+        model: The network and its name.
+        workload: Its N operators.
+        accelerator: What runs it.
+        platform: What surrounds the accelerator.
+        metrics: [1] costs on this platform.
+    """
+
+    model: Model
+    workload: Workload
+    accelerator: Accelerator
+    platform: Platform
+    metrics: Metrics
+
+    @cached_property
+    def operators(self) -> "pd.DataFrame":
+        """One row an operator; cycles and energy sum to `metrics`."""
+        import pandas as pd
+
+        rows = self.workload.operators
+        costs = per_operator(self.workload, self.accelerator, self.platform)
+        milliseconds = costs.cycles / (self.platform.clock_mhz * 1e3)
+        return pd.DataFrame(
+            {
+                "operator": self.workload.names,
+                "kind": [Kind(kind).name.lower() for kind in rows["kind"]],
+                "input": _shapes(rows, "height", "width", "channels"),
+                "output": _shapes(rows, "out_height", "out_width", "filters"),
+                "kernel": rows["kernel_height"],
+                "stride": rows["stride"],
+                "groups": rows["groups"],
+                "macs": costs.macs,
+                "parameters": self.workload.parameters,
+                "cycles": costs.cycles,
+                "latency_ms": milliseconds,
+                "share": milliseconds / max(milliseconds.sum(), 1e-300),
+                "energy_mj": costs.energy_mj,
+                "utilization": costs.utilization,
+                "io_bytes": costs.io_bytes,
+                "spilled_bytes": costs.spilled_bytes,
+                "live_bytes": costs.live_bytes,
+                "bound": costs.bound,
+                "mapping": costs.mapping,
+            }
+        )
+
+    def with_weights(self, weights: str) -> "Simulation":
+        """The same pair with weights "streamed" or "resident"."""
+        platform = replace(self.platform, weights=weights)
+        metrics = evaluate(self.workload, [self.accelerator], platform)
+        return replace(self, platform=platform, metrics=metrics)
+
+    def summary(self) -> dict[str, Any]:
+        """Costs and memory; None where a cost is not finite."""
+        costs = self.metrics
+        memory = self.accelerator.pes * self.accelerator.local_memory_mib
+        peak = int(network_pass.peak_live_bytes(self.workload)[0])
+        return {
+            "feasible": bool(costs.feasible[0]),
+            "reason": costs.reason(0),
+            "latency_ms": finite(costs.latency_ms[0]),
+            "energy_mj": finite(costs.energy_mj[0]),
+            "power_mw": finite(_power(costs)),
+            "area_mm2": finite(costs.area_mm2[0]),
+            "utilization": finite(costs.utilization[0]),
+            "macs": int(self.workload.macs.sum()),
+            "parameters": int(self.workload.parameters.sum()),
+            "io_mib": float(costs.io_bytes[0]) / 2**20,
+            "local_memory_mib": memory,
+            "peak_activations_mib": peak / 2**20,
+            "weights_mib": float(network_pass.weight_bytes(self.workload).sum())
+            / 2**20,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, in JSON's types: a summary for each use of weights, and rows."""
+        return {
+            "model": self.model.name,
+            "network": str(self.model.network),
+            "accelerator": asdict(self.accelerator),
+            **{name: self.with_weights(name).summary() for name in WEIGHTS},
+            "operators": self.operators.to_dict("records")
+            if self.metrics.feasible[0]
+            else [],
+        }
+
+
+def simulate(
+    model: Named,
+    accelerator: Accelerator | None = None,
+    platform: Platform | None = None,
+) -> Simulation:
+    """Simulates one network on one accelerator.
+
+    Args:
+        model: As in `nahas.resolve`.
+        accelerator: What runs it; by default its own, or else `BASELINE`.
+        platform: What surrounds the accelerator.
+
+    Raises:
+        ValueError: If no model is named so.
+    """
+    found = resolve(model)
+    chosen = accelerator or found.accelerator or BASELINE
+    workload, platform = lower([found.network]), platform or Platform()
+    metrics = evaluate(workload, [chosen], platform)
+    return Simulation(found, workload, chosen, platform, metrics)
+
+
+def sweep(
+    model: Named,
+    *,
+    objective: str = "latency",
+    max_latency_ms: float | None = None,
+    max_energy_mj: float | None = None,
+    max_area_mm2: float | None = None,
+    max_power_mw: float | None = None,
+    platform: Platform | None = None,
+    top: int = 10,
+) -> grid_sweep.SweepResult:
+    """Checks all 50,000 accelerators for one network; limits of None are none.
+
+    Raises:
+        ValueError: If no model or objective is named so.
+    """
+    limits = {
+        "max_latency_ms": max_latency_ms,
+        "max_energy_mj": max_energy_mj,
+        "max_area_mm2": max_area_mm2,
+        "max_power_mw": max_power_mw,
+    }
+    return grid_sweep.sweep(
+        lower([resolve(model).network]),
+        objective=objective,
+        platform=platform,
+        top=top,
+        **{name: inf if limit is None else limit for name, limit in limits.items()},
+    )
+
+
+def sweep_rows(result: grid_sweep.SweepResult) -> list[dict[str, Any]]:
+    """The ranking of a sweep in JSON's types, best first."""
+    costs = result.metrics
+    return [
+        {
+            **asdict(accelerator),
+            "latency_ms": finite(costs.latency_ms[i]),
+            "energy_mj": finite(costs.energy_mj[i]),
+            "area_mm2": finite(costs.area_mm2[i]),
+            "power_mw": finite(costs.power_mw[i]),
+            "utilization": finite(costs.utilization[i]),
+            "score": finite(result.scores[i]),
+        }
+        for i, accelerator in enumerate(result.best)
+    ]
+
+
+def finite(value: float) -> float | None:
+    """The number, None where it is infinite or not a number: JSON has neither."""
+    return float(value) if isfinite(value) else None
+
+
+def _power(costs: Metrics) -> float:
+    # An infeasible pair has infinite energy and latency: their ratio is no number.
+    return float(costs.power_mw[0]) if np.isfinite(costs.latency_ms[0]) else inf
+
+
+def _shapes(rows: "np.ndarray[Any, Any]", *names: str) -> list[str]:
+    columns = zip(*(rows[name] for name in names), strict=True)
+    return ["x".join(map(str, shape)) for shape in columns]

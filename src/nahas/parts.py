@@ -1,0 +1,148 @@
+"""Parts: the space, controller and oracle that a configuration names.
+
+A word with a colon, `module:name`, names the user's own: the module is imported, here
+and in the workers.
+"""
+
+import importlib
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nahas.config import Config
+from nahas.controller.controller import Controller
+from nahas.controller.description import describe, rebuild
+from nahas.controller.random_search import RandomSearch
+from nahas.decode import nearest
+from nahas.search_space.joint import Candidate, joint_space
+from nahas.search_space.oracle import Oracle
+from nahas.search_space.space import SearchSpace
+
+SPACES = ("s1", "s2", "s3")
+CONTROLLERS = ("ppo", "evolution", "random")
+
+
+def make_space(config: Config) -> SearchSpace:
+    """The joint space of networks and accelerators that `search.space` names.
+
+    Raises:
+        ValueError: If there is none of that name.
+        TypeError: If the user's own object is not a space.
+    """
+    name, place = config.search.space, "search.space"
+    network = config.network
+    sizes = {
+        "resolution": network.resolution,
+        "width": network.width,
+        "classes": network.classes,
+    }
+    if ":" not in name:
+        _check_known(name, SPACES, place)
+        return joint_space(name, **sizes)
+    space = named_object(name, place)
+    if callable(space) and not isinstance(space, SearchSpace):
+        space = space()
+    if not isinstance(space, SearchSpace):
+        raise TypeError(
+            f"`{name}` must be a SearchSpace or a function without arguments that "
+            f"returns one. Received {type(space).__name__} (in {place})."
+        )
+    first = space.decode(np.zeros(len(space.knobs), dtype=np.int64))
+    return space if isinstance(first, Candidate) else joint_space(space)
+
+
+def make_controller(config: Config) -> Controller:
+    """A new controller of the kind that `search.controller` names.
+
+    Raises:
+        ValueError: If there is none of that name.
+        TypeError: If the user's own object is not a controller.
+    """
+    name, place = config.search.controller, "search.controller"
+    if ":" not in name:
+        _check_known(name, CONTROLLERS, place)
+    if name == "ppo":
+        return replace(config.ppo)
+    if name == "evolution":
+        return replace(config.evolution)
+    if name == "random":
+        return RandomSearch()
+    made = _made(named_object(name, place))
+    if not isinstance(made, Controller):
+        raise TypeError(
+            f"`{name}` must be a controller: a class with setup, propose and update. "
+            f"Received {type(made).__name__} (in {place})."
+        )
+    return made
+
+
+def make_oracle(config: Config) -> Oracle:
+    """The oracle that `search.oracle` names.
+
+    Raises:
+        ValueError: If there is none of that name.
+        TypeError: If the user's own object is not an oracle.
+    """
+    name, place = config.search.oracle, "search.oracle"
+    if ":" not in name:
+        _check_known(name, ("proxy",), place)
+        return config.training
+    made = _made(named_object(name, place))
+    if not isinstance(made, Oracle):
+        raise TypeError(
+            f"`{name}` must be an oracle: a frozen dataclass with `key` and "
+            f"`evaluate(networks)`. Received {type(made).__name__} (in {place})."
+        )
+    try:
+        key = rebuild(describe(made)).key
+    except ValueError as error:
+        raise ValueError(
+            f"`{name}` must be an oracle that a worker can make again from its fields: "
+            f"a frozen dataclass. {error} (in {place})."
+        ) from error
+    if key != made.key:
+        raise ValueError(
+            f"`{name}` must have a key that its fields decide. Received {made.key!r}, "
+            f"made again {key!r} (in {place})."
+        )
+    return made
+
+
+def named_object(name: str, where: str) -> Any:
+    """The object that a user's `module:name` names; the module is imported.
+
+    The present folder is looked in last, so that a file there shadows no library.
+
+    Raises:
+        ValueError: If there is no such module or name.
+    """
+    module, _, path = name.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+    try:
+        found: Any = importlib.import_module(module)
+        for part in path.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(
+            f"`{name}` must name an object as module:name, the module being installed "
+            f"or in the present folder. {type(error).__name__}: {error} (in {where})."
+        ) from error
+    return found
+
+
+def _made(found: Any) -> Any:
+    """A new object where a class or function is named; the object itself otherwise."""
+    return found() if isinstance(found, type) or not hasattr(found, "key") else found
+
+
+def _check_known(name: str, known: tuple[str, ...], place: str) -> None:
+    if name not in known:
+        raise ValueError(
+            f"`{place.rpartition('.')[2]}` must be {', '.join(known)} or module:name. "
+            f"Received {name!r}.{nearest(name, known)} (in {place})."
+        )

@@ -1,0 +1,194 @@
+"""Plots: pictures of a study, made from plain frames.
+
+Each function returns the figure and its axes and leaves pyplot's state alone, so that a
+notebook, the command line and the report use the same ones.
+"""
+
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import (
+    LogLocator,
+    NullFormatter,
+    PercentFormatter,
+    StrMethodFormatter,
+)
+
+from nahas.controller.pareto import non_dominated
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MARKERS = "*DsP^v"
+_DPI = 150
+_TICKS = {"rejected": "tab:orange", "infeasible": "tab:red", "failed": "tab:purple"}
+# A log axis pays where the values span more than this.
+_LOG_SPAN = 8.0
+
+
+def front(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """The feasible rows no other beats in both latency and accuracy, fastest first."""
+    rows = frame[frame["feasible"].astype(bool) & frame["accuracy"].notna()]
+    if rows.empty:
+        return rows
+    costs = rows[["latency_ms"]].assign(error=1.0 - rows["accuracy"]).to_numpy(float)
+    kept = rows[non_dominated(costs)].sort_values(["latency_ms", "number"])
+    return kept.drop_duplicates(["latency_ms", "accuracy"])
+
+
+def plot_pareto(
+    frame: "pd.DataFrame",
+    references: Sequence[Mapping[str, Any]] = (),
+    *,
+    max_latency_ms: float | None = None,
+    title: str = "",
+) -> tuple[Figure, Axes]:
+    """Validation accuracy against latency, energy as colour, with the front.
+
+    Args:
+        frame: One row a trial, as `Study.to_frame` gives.
+        references: Networks to compare with: "name", "accuracy" (a fraction),
+            "latency_ms" and "energy_mj" each.
+        max_latency_ms: Limit to draw.
+        title: Above the picture.
+    """
+    figure, axes = _figure(title)
+    trained = frame[frame["accuracy"].notna() & frame["latency_ms"].notna()]
+    points = [r for r in references if None not in (r["accuracy"], r["latency_ms"])]
+    energies = [*trained["energy_mj"], *(r["energy_mj"] for r in points)]
+    scale = {"vmin": min(energies), "vmax": max(energies)} if energies else {}
+    drawn = axes.scatter(
+        trained["latency_ms"].astype(float),
+        trained["accuracy"].astype(float),
+        c=trained["energy_mj"].astype(float),
+        s=28,
+        alpha=0.85,
+        linewidths=0,
+        label=f"trained candidates ({len(trained)})",
+        **scale,
+    )
+    best = front(frame)
+    if not best.empty:
+        axes.step(
+            best["latency_ms"].astype(float),
+            best["accuracy"].astype(float),
+            where="post",
+            color="black",
+            linewidth=1.2,
+            label="Pareto front",
+            zorder=1,
+        )
+    for i, point in enumerate(points):
+        axes.scatter(
+            [point["latency_ms"]],
+            [point["accuracy"]],
+            c=[point["energy_mj"]],
+            s=170 if i % len(_MARKERS) == 0 else 80,
+            marker=_MARKERS[i % len(_MARKERS)],
+            edgecolors="crimson",
+            linewidths=1.4,
+            label=str(point["name"]),
+            zorder=3,
+            **scale,
+        )
+    if max_latency_ms is not None:
+        axes.axvline(max_latency_ms, color="grey", linestyle="--", linewidth=1,
+                     label=f"latency limit {max_latency_ms:g} ms")  # fmt: skip
+    latencies = [*trained["latency_ms"], *(r["latency_ms"] for r in points)]
+    if latencies and max(latencies) > _LOG_SPAN * min(latencies):
+        _log_axis(axes)
+    axes.set_xlabel("Latency of the deployed network (ms)")
+    axes.set_ylabel("Validation accuracy of the proxy")
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
+    if energies:
+        bar = figure.colorbar(drawn, ax=axes)
+        bar.set_label("Energy of one inference (mJ)")
+    _legend_below(figure, axes)
+    return figure, axes
+
+
+def plot_convergence(frame: "pd.DataFrame", *, title: str = "") -> tuple[Figure, Axes]:
+    """Reward of each trial and the best so far; ticks below mark untrained ones.
+
+    Args:
+        frame: One row a trial, as `Study.to_frame` gives.
+        title: Above the picture.
+    """
+    figure, axes = _figure(title)
+    rewards = frame["reward"].astype(float)
+    feasible = rewards.notna()
+    axes.scatter(
+        frame["number"][feasible], rewards[feasible], s=20, alpha=0.7, linewidths=0,
+        label=f"feasible trials ({int(feasible.sum())})",
+    )  # fmt: skip
+    if feasible.any():
+        axes.step(
+            frame["number"], rewards.cummax().ffill(), where="post", color="black",
+            linewidth=1.4, label="best so far",
+        )  # fmt: skip
+    # Ticks stand in axes coordinates: they carry no reward.
+    height = 0.015
+    for status, colour in _TICKS.items():
+        numbers = frame["number"][frame["status"] == status]
+        if len(numbers):
+            axes.plot(
+                numbers, np.full(len(numbers), height), "|", color=colour,
+                markersize=8, transform=axes.get_xaxis_transform(),
+                label=f"{status} ({len(numbers)})",
+            )  # fmt: skip
+            height += 0.03
+    axes.set_xlabel("Trial")
+    axes.set_ylabel("Reward")
+    axes.margins(y=0.15)
+    _legend_below(figure, axes)
+    return figure, axes
+
+
+def of_study(frame: "pd.DataFrame", summary: Mapping[str, Any]) -> dict[str, bytes]:
+    """The pictures of a study, as PNG files by their names; see `closing.summary`."""
+    title = f"{summary['study']}: {len(frame)} trials"
+    limit = summary["limits"].get("max_latency_ms")
+    pareto, _ = plot_pareto(
+        frame, summary["references"], max_latency_ms=limit, title=title
+    )
+    convergence, _ = plot_convergence(frame, title=title)
+    return {"pareto": png(pareto), "convergence": png(convergence)}
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as a PNG file, the same bytes for the same figure."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _figure(title: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(8.0, 5.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.grid(visible=True, alpha=0.25)
+    if title:
+        axes.set_title(title, fontsize=11)
+    return figure, axes
+
+
+def _log_axis(axes: Axes) -> None:
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _legend_below(figure: Figure, axes: Axes) -> None:
+    """A legend outside the axes, where it hides no point."""
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        figure.legend(
+            handles, labels, loc="outside lower center", ncols=3, fontsize=8,
+            frameon=False,
+        )  # fmt: skip

@@ -1,0 +1,137 @@
+from dataclasses import replace
+
+import pytest
+
+from nahas.accelerator.grid import BASELINE
+from nahas.accelerator.machines import area_mm2
+from nahas.accelerator.template import Platform
+from nahas.config import Config, from_dict, from_stored, load, merge, to_dict, to_stored
+from nahas.controller.evolution import RegularizedEvolution
+from nahas.controller.ppo import PPO
+from nahas.controller.random_search import RandomSearch
+from nahas.decode import keys
+from nahas.parts import make_controller, make_oracle, make_space, named_object
+
+
+def test_the_quick_start_searches_s2_within_the_baseline_area():
+    config = load()
+    assert (config.search.space, config.search.controller) == ("s2", "ppo")
+    assert config.network.resolution == 224
+    area = float(area_mm2([BASELINE])[0])
+    assert area < config.limits.max_area_mm2 < area + 0.01
+    assert make_space(config).size == 6**16 * 50_000
+    assert make_oracle(config) == config.training
+
+
+def test_settings_override_the_file(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('[search]\nspace = "s1"\nseed = 3\n[limits]\nmax_area_mm2 = 30\n')
+    config = load(path, ["search.seed=4", "platform.weights=resident"])
+    assert config.search.space == "s1"
+    assert config.search.seed == 4
+    assert config.limits.max_area_mm2 == 30.0
+    assert config.platform == Platform(weights="resident")
+
+
+def test_what_is_stored_is_read_again():
+    config = load(None, ["search.minutes=2", "platform.clock_mhz=900"])
+    for again in (from_dict(to_dict(config)), from_stored(to_stored(config))):
+        assert to_dict(again) == to_dict(config)
+    assert to_stored(config)["run"] == {"trials": 150, "workers": 2, "minutes": 2.0}
+    assert "trials" not in to_stored(config)["search"]
+
+
+def test_the_platform_has_its_plain_fields_as_keys():
+    assert "clock_mhz" in keys(Platform)
+    assert not {"technology", "capabilities"} & set(keys(Platform))
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("limits.max_area_mm=4", "mean `max_area_mm2`? (in limits.max_area_mm)"),
+        ("limit.max_area_mm2=4", "Did you mean `limits`? (in limit)"),
+        ("search.trials=0", "Received 0 (in search.trials)"),
+        ("search.trials=many", "an integer. Received 'many' (in search.trials)"),
+        ("network.width=-1", "must be positive. Received -1.0 (in network.width)"),
+        ("limits.max_area_mm2=-4", "Received -4.0 (in limits.max_area_mm2)"),
+        ("platform.clock_mhz=0", "positive. Received 0.0 (in platform.clock_mhz)"),
+        ("ppo.batch=0", "Received 0 (in ppo.batch)"),
+        ("seed=4", "must read section.key=value"),
+        ("search.seed", "must read section.key=value"),
+        ("search.seed.deep=1", "must be a value, not a section"),
+    ],
+)  # fmt: skip
+def test_wrong_settings_are_named_with_their_place(setting, message):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        load(None, [setting])
+    assert message in str(caught.value)
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(ValueError, match="No such file"):
+        load(tmp_path / "absent.toml")
+    (tmp_path / "bad.toml").write_text("[search\n")
+    with pytest.raises(ValueError, match="must be TOML"):
+        load(tmp_path / "bad.toml")
+
+
+def test_merging_leaves_the_table_alone():
+    table = {"search": {"seed": 0}}
+    merge(table, ["search.seed=1"])
+    assert table == {"search": {"seed": 0}}
+
+
+def named(**search: str) -> Config:
+    return replace(Config(), search=replace(Config().search, **search))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("ppo", PPO), ("evolution", RegularizedEvolution), ("random", RandomSearch)],
+)
+def test_controllers_by_name_are_new_each_time(name, kind):
+    config = named(controller=name)
+    first, second = make_controller(config), make_controller(config)
+    assert type(first) is kind
+    assert first is not second
+
+
+def test_controllers_take_their_section():
+    config = load(None, ["search.controller=evolution", "evolution.population=50"])
+    assert make_controller(config).population == 50
+
+
+def test_own_parts_are_imported_by_name():
+    config = named(space="toy_parts:space", oracle="toy_parts:Kernels")
+    assert make_space(config).size == 12 * 50_000
+    assert make_oracle(config).key == "kernels"
+
+
+@pytest.mark.parametrize(
+    ("make", "field", "name", "message"),
+    [
+        (make_space, "space", "s4", "Received 's4'"),
+        (make_controller, "controller", "evolutoin", "Did you mean `evolution`?"),
+        (make_oracle, "oracle", "none", "must be proxy or module:name"),
+        (make_space, "space", "absent:space", "ModuleNotFoundError"),
+        (make_space, "space", "toy_parts:absent", "AttributeError"),
+        (make_space, "space", "toy_parts:Broken", "must be a SearchSpace"),
+        (make_controller, "controller", "toy_parts:Broken", "must be a controller"),
+        (make_oracle, "oracle", "toy_parts:Broken", "must be an oracle"),
+        (make_oracle, "oracle", "toy_parts:Fickle", "key that its fields decide"),
+    ],
+)
+def test_wrong_names_say_where(make, field, name, message):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        make(named(**{field: name}))
+    assert message in str(caught.value)
+    assert f"(in search.{field})" in str(caught.value)
+
+
+def test_the_present_folder_is_looked_in_last(tmp_path, monkeypatch):
+    (tmp_path / "own_part.py").write_text("value = 7\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", ["/nowhere", *__import__("sys").path])
+    assert named_object("own_part:value", "search.space") == 7
+    assert __import__("sys").path[-1] == str(tmp_path)

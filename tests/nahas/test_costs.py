@@ -1,0 +1,78 @@
+from math import inf, nan
+
+import numpy as np
+import pytest
+
+from nahas.accelerator.grid import BASELINE
+from nahas.accelerator.template import Accelerator, Capabilities, Platform
+from nahas.accelerator.workload import Kind
+from nahas.costs import finite, simulate, sweep, sweep_rows
+from nahas.search_space.joint import Candidate
+from nahas.search_space.published import PUBLISHED
+
+
+@pytest.fixture(scope="module")
+def simulation():
+    return simulate("keras:MobileNetV2")
+
+
+def test_operators_sum_to_the_whole(simulation):
+    frame, whole = simulation.operators, simulation.summary()
+    assert frame["latency_ms"].sum() == pytest.approx(whole["latency_ms"], rel=1e-9)
+    assert frame["energy_mj"].sum() == pytest.approx(whole["energy_mj"], rel=1e-9)
+    assert frame["macs"].sum() == whole["macs"]
+    assert frame["share"].sum() == pytest.approx(1.0)
+    assert whole["power_mw"] == pytest.approx(
+        1000 * whole["energy_mj"] / whole["latency_ms"]
+    )
+
+
+def test_a_pair_brings_its_accelerator_and_the_baseline_is_the_default(simulation):
+    small = Accelerator(1, 1, 16, 1, 0.5, 8.0, 5.0)
+    pair = Candidate(PUBLISHED["MobileNetV2"], small)
+    assert simulation.accelerator == BASELINE
+    assert simulate(pair).accelerator == small
+    assert simulate(pair, BASELINE).accelerator == BASELINE
+    slower = simulate(pair).summary()["latency_ms"]
+    assert slower > simulation.summary()["latency_ms"]
+
+
+def test_resident_weights_move_fewer_bytes(simulation):
+    streamed = simulation.with_weights("streamed").summary()
+    resident = simulation.with_weights("resident").summary()
+    assert resident["io_mib"] < streamed["io_mib"]
+    assert simulation.metrics.latency_ms[0] == streamed["latency_ms"]
+
+
+def test_an_infeasible_pair_has_a_reason_and_no_infinite_costs():
+    platform = Platform(capabilities=Capabilities(refused=(Kind.ADD,)))
+    found = simulate("keras:MobileNetV2", platform=platform).to_dict()
+    assert not found["streamed"]["feasible"]
+    assert "refused" in found["streamed"]["reason"]
+    assert found["streamed"]["latency_ms"] is None
+    assert found["streamed"]["power_mw"] is None
+
+
+def test_the_swept_best_costs_what_simulation_says():
+    result = sweep("keras:MobileNetV2", max_area_mm2=30.0, top=3)
+    rows = sweep_rows(result)
+    assert result.checked == 50_000
+    assert len(rows) == 3
+    for accelerator, row in zip(result.best, rows, strict=True):
+        alone = simulate("keras:MobileNetV2", accelerator).summary()
+        assert row["latency_ms"] == alone["latency_ms"]
+        assert row["area_mm2"] == alone["area_mm2"] <= 30.0
+    scores = [row["score"] for row in rows]
+    assert scores == sorted(scores)
+
+
+def test_an_impossible_limit_leaves_nothing():
+    result = sweep("keras:MobileNetV2", max_area_mm2=1e-3)
+    assert result.allowed == 0
+    assert sweep_rows(result) == []
+
+
+def test_finite_numbers_only():
+    assert finite(np.float64(2.0)) == 2.0
+    assert finite(inf) is None
+    assert finite(nan) is None

@@ -1,0 +1,148 @@
+import csv
+import json
+import subprocess
+import sys
+
+import pytest
+
+from nahas.__main__ import main
+
+COMMANDS = ("search", "resume", "worker", "status", "simulate", "sweep", "report")
+
+
+def run(capsys, *words):
+    code = main(words)
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_with_examples(capsys, command):
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"])
+    assert caught.value.code == 0
+    text = capsys.readouterr().out
+    assert "example" in text
+    assert f"nahas {command}" in text
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["serch"], ["sweep"], ["simulate", "a", "--top", "x"]]
+)
+def test_wrong_words_are_wrong_use(words):
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["simulate", "keras:ResNet50"], "must be one of keras:MobileNetV2"),
+        (["simulate", "keras:MobileNetV2", "--set", "accelerator.pesx=8"],
+         "Did you mean `pes_x`? (in accelerator.pesx)"),
+        (["simulate", "keras:MobileNetV2", "--set", "accelerator.pes_x=0"],
+         "`pes_x` must be a positive integer. Received 0 (in accelerator.pes_x)"),
+        (["simulate", "keras:MobileNetV2", "--set", "limits.max_area_mm2=1"],
+         "must be one of accelerator, platform"),
+        (["simulate", "keras:MobileNetV2", "--top", "0"], "`--top` must be"),
+        (["sweep", "keras:MobileNetV2", "--max-area-mm2", "-1"], "max_area_mm2"),
+        (["sweep", "keras:MobileNetV2", "--max-area-mm2", "nan"], "max_area_mm2"),
+        (["sweep", "keras:MobileNetV2", "--set", "accelerator.pes_x=1"],
+         "must be one of platform"),
+        (["search", "--trials", "0"], "(in search.trials)"),
+        (["search", "--controller", "ppoo"], "Did you mean `ppo`?"),
+        (["search", "--space", "absent:space"], "(in search.space)"),
+        (["search", "--data", "mnist5"], "mnist5"),
+        (["search", "--config", "absent.toml"], "absent.toml"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_line_on_stderr(capsys, tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(capsys, *words)
+    assert code == 2
+    assert out == ""
+    assert err.startswith("nahas: error: ")
+    assert err.count("\n") == 1
+    assert message in err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["resume", "worker", "status", "report"])
+def test_an_absent_study_is_named(capsys, tmp_path, command):
+    code, _, err = run(capsys, command, str(tmp_path / "absent"))
+    assert code == 1
+    assert "must be the folder of a study" in err
+    assert err.count("\n") == 1
+
+
+def test_simulate_prints_json_and_csv(capsys, tmp_path):
+    path = tmp_path / "operators.csv"
+    words = ("simulate", "keras:MobileNetV2", "--json", "--csv", str(path))
+    code, out, _ = run(capsys, *words, "--set", "accelerator.pes_x=8")
+    found = json.loads(out)
+    assert code == 0
+    assert found["accelerator"]["pes_x"] == 8
+    assert found["streamed"]["latency_ms"] > 0
+    assert found["resident"]["io_mib"] < found["streamed"]["io_mib"]
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["operator"] for row in rows] == [
+        row["operator"] for row in found["operators"]
+    ]
+
+
+def test_simulate_prints_a_table_whose_rows_are_never_cut(capsys):
+    code, out, _ = run(capsys, "simulate", "keras:MobileNetV2")
+    assert code == 0
+    for word in ("latency", "energy", "area", "power", "utilization", "memory"):
+        assert word in out
+    assert "weights streamed" in out
+    assert "weights resident" in out
+    assert "block16/project" in out
+
+
+def test_sweep_prints_the_winner_and_the_count(capsys):
+    words = ("sweep", "keras:MobileNetV2", "--max-area-mm2", "30", "--top", "2")
+    code, out, _ = run(capsys, *words)
+    assert code == 0
+    assert "50,000 of 50,000 accelerators checked" in out
+    code, out, _ = run(capsys, *words, "--json", "--objective", "edp")
+    found = json.loads(out)
+    assert found["checked"] == 50_000
+    assert found["seconds"] > 0
+    assert found["evaluations_per_second"] == pytest.approx(50_000 / found["seconds"])
+    assert found["best"] == found["ranking"][0]
+    assert found["best"]["area_mm2"] <= 30
+
+
+def test_a_sweep_that_allows_nothing_fails_and_says_null(capsys):
+    words = ("sweep", "keras:MobileNetV2", "--max-area-mm2", "0.001", "--json")
+    code, out, _ = run(capsys, *words)
+    assert code == 1
+    assert json.loads(out)["best"] is None
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import nahas; nahas.joint_space; nahas.ProxyTraining; nahas.search",
+        "from nahas.__main__ import main; main(['simulate', 'keras:MobileNetV2'])",
+        "from nahas.__main__ import build_parser; build_parser().format_help()",
+        "from nahas.config import load; load()",
+    ],
+)
+def test_tensorflow_is_not_loaded(code):
+    heavy = "{'tensorflow', 'keras', 'matplotlib'}"
+    check = f"import sys; assert not {heavy} & set(sys.modules), sys.modules.keys()"
+    subprocess.run([sys.executable, "-c", f"{code}; {check}"], check=True,
+                   stdout=subprocess.DEVNULL, timeout=60)  # fmt: skip
+
+
+def test_a_real_bug_keeps_its_traceback(monkeypatch):
+    def broken(*_, **__):
+        raise ValueError("a bug")
+
+    monkeypatch.setattr("nahas.costs.simulate", broken)
+    with pytest.raises(ValueError, match="a bug"):
+        main(["simulate", "keras:MobileNetV2"])

@@ -1,0 +1,210 @@
+"""The commands on a real study with an instant oracle, from search to report."""
+
+import base64
+import json
+import re
+
+import pandas as pd
+import pytest
+
+from nahas.__main__ import main
+from nahas.controller.study import Study
+
+TOY = (
+    "search", "--space", "toy_parts:space", "--set", "search.oracle=toy_parts:Kernels",
+    "--set", "network.resolution=64", "--set", "network.classes=10", "--seed", "5",
+)  # fmt: skip
+FILES = ("trials.csv", "summary.json", "best.json", "references.json", "test.json",
+         "pareto.png", "convergence.png", "report.html", "config.json")  # fmt: skip
+
+
+def search(folder, trials, *words):
+    return main([*TOY, "--folder", str(folder), "--trials", str(trials),
+                 "--workers", "0", *words])  # fmt: skip
+
+
+def outcomes(folder):
+    return [trial.outcome for trial in Study.open(folder).trials()]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "toy"
+    assert search(folder, 40) == 0
+    return folder
+
+
+def test_a_search_leaves_all_its_files(study):
+    for name in FILES:
+        assert (study / name).stat().st_size > 0
+    assert not list(study.glob("*.draft"))
+
+
+def test_the_files_agree(study, capsys):
+    frame = pd.read_csv(study / "trials.csv")
+    summary = json.loads((study / "summary.json").read_text())
+    assert summary["trials"] == len(frame) == 40
+    for status in ("trained", "reused", "rejected", "infeasible", "failed"):
+        assert summary[status] == (frame["status"] == status).sum()
+    best = frame.loc[frame["reward"].idxmax()]
+    assert summary["best"]["number"] == best["number"]
+    pair = json.loads((study / "best.json").read_text())
+    assert pair["network"] == best["network"]
+    assert pair["accelerator"] == summary["best"]["accelerator"]
+
+    assert main(["simulate", str(study / "best.json"), "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert again["streamed"]["latency_ms"] == pytest.approx(
+        best["latency_ms"], rel=1e-9
+    )
+    assert again["accelerator"] == pair["accelerator"]
+
+
+def test_the_configuration_is_kept_with_versions_and_seed(study):
+    kept = json.loads((study / "config.json").read_text())
+    assert kept["seed"] == 5
+    assert kept["config"]["search"]["space"] == "toy_parts:space"
+    assert {"python", "nahas", "numpy", "tensorflow"} <= set(kept["versions"])
+
+
+def test_references_and_test_come_from_the_same_oracle(study):
+    references = json.loads((study / "references.json").read_text())
+    names = [row["name"] for row in references]
+    assert names[:2] == ["EfficientNetB0", "MobileNetV2"]
+    assert all(0 < row["accuracy"] < 1 for row in references)
+    test = json.loads((study / "test.json").read_text())
+    # All kernels 3 against the best: 0.65 of 200 images.
+    assert test["other"] == pytest.approx(0.65)
+    assert test["images"] == 200
+    assert test["low"] < test["difference"] < test["high"]
+
+
+def test_status_reads_without_tensorflow_or_pictures(study, capsys):
+    assert main(["status", str(study), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    wanted = {"trials", "trained", "reused", "rejected", "infeasible", "failed", "best"}
+    assert wanted <= set(found)
+    assert found["trials"] == found["asked"] == 40
+    assert main(["status", str(study)]) == 0
+    out = capsys.readouterr().out
+    assert "best pair" in out
+    assert "accelerator: pes_x" in out
+
+
+def test_the_report_is_one_file(study, tmp_path, capsys):
+    path = tmp_path / "page.html"
+    assert main(["report", str(study), "-o", str(path)]) == 0
+    page = path.read_text()
+    assert not re.search(r"https?://|<link|<script|src=\"(?!data:)", page)
+    pictures = re.findall(r"data:image/png;base64,([^\"]+)", page)
+    assert len(pictures) == 2
+    assert all(base64.b64decode(p).startswith(b"\x89PNG") for p in pictures)
+    for word in ("EfficientNetB0", "Pareto front", "search.space", "toy_parts:space",
+                 "slowest operators", "block0/depthwise"):  # fmt: skip
+        assert word in page
+
+
+def test_a_second_search_shows_the_result_and_how_to_extend(study, capsys):
+    before = outcomes(study)
+    assert search(study, 40) == 0
+    out = capsys.readouterr().out
+    assert outcomes(study) == before
+    assert "best pair" in out
+    assert f"nahas resume {study} --trials 80" in out
+
+
+def test_another_configuration_is_refused_by_name(study, capsys):
+    assert search(study, 40, "--max-area-mm2", "20") == 1
+    assert "limits.max_area_mm2 was" in capsys.readouterr().err
+
+
+def test_resume_extends_as_if_it_had_never_stopped(study, tmp_path, capsys):
+    assert search(tmp_path / "short", 15) == 0
+    assert main(["resume", str(tmp_path / "short"), "--trials", "40"]) == 0
+    assert outcomes(tmp_path / "short") == outcomes(study)
+
+
+def test_workers_make_the_same_trials(study, tmp_path):
+    folder = tmp_path / "worked"
+    assert search(folder, 12, "--workers", "1") == 0
+    assert outcomes(folder) == outcomes(study)[:12]
+    test = json.loads((folder / "test.json").read_text())
+    assert test["other"] == pytest.approx(0.65)
+
+
+def test_minutes_end_a_run_cleanly(tmp_path, capsys):
+    folder = tmp_path / "brief"
+    assert search(folder, 100_000, "--minutes", "0.01") == 0
+    done = len(outcomes(folder))
+    assert 0 <= done < 100_000
+    assert f"continue: nahas resume {folder}" in capsys.readouterr().out
+    assert (folder / "report.html").exists()
+    assert main(["resume", str(folder), "--trials", str(done + 3)]) == 0
+    assert len(outcomes(folder)) == done + 3
+
+
+def test_an_interrupted_run_fails_and_keeps_its_trials(tmp_path, monkeypatch, capsys):
+    import toy_parts
+
+    calls = 0
+    evaluate = toy_parts.Kernels.evaluate
+
+    def interrupted(self, networks):
+        nonlocal calls
+        calls += 1
+        if calls == 4:
+            raise KeyboardInterrupt
+        return evaluate(self, networks)
+
+    monkeypatch.setattr(toy_parts.Kernels, "evaluate", interrupted)
+    folder = tmp_path / "stopped"
+    assert search(folder, 40) == 1
+    assert f"continue: nahas resume {folder}" in capsys.readouterr().out
+    assert not (folder / "references.json").exists()
+    assert main(["resume", str(folder)]) == 0
+    assert len(outcomes(folder)) == 40
+
+
+def test_nothing_feasible_still_reports(tmp_path, capsys):
+    folder = tmp_path / "none"
+    assert search(folder, 5, "--max-latency-ms", "1e-9") == 0
+    assert "No trial is feasible yet." in capsys.readouterr().out
+    assert json.loads((folder / "summary.json").read_text())["best"] is None
+    assert not (folder / "best.json").exists()
+
+
+def test_a_damaged_study_is_refused_and_salvaged(tmp_path, capsys):
+    folder, saved = tmp_path / "damaged", tmp_path / "saved"
+    assert search(folder, 20) == 0
+    before = outcomes(folder)
+    path = folder / "study.sqlite"
+    path.write_bytes(path.read_bytes()[:-4096])
+    for extra in folder.glob("study.sqlite-*"):
+        extra.unlink()
+    assert main(["resume", str(folder), "--trials", "30"]) == 1
+    err = capsys.readouterr().err
+    assert "--salvage-to" in err
+    assert main(["resume", str(folder), "--salvage-to", str(saved)]) == 0
+    assert main(["resume", str(saved), "--trials", "20"]) == 0
+    assert outcomes(saved) == before
+
+
+def test_reuse_takes_trainings_from_another_study(study, tmp_path):
+    folder = tmp_path / "second"
+    assert search(folder, 10, "--reuse", str(study), "--set", "search.seed=6") == 0
+    counts = Study.open(folder).counts()
+    assert counts["trained"] == 0
+    assert counts["reused"] > 0
+
+
+def test_a_study_made_from_python_is_not_resumed(tmp_path, capsys):
+    import toy_parts
+
+    import nahas as nh
+
+    folder = tmp_path / "python"
+    nh.search(nh.joint_space(toy_parts.space()), nh.RandomSearch(), toy_parts.Kernels(),
+              nh.Reward(), trials=3, folder=folder, workers=0)  # fmt: skip
+    assert main(["resume", str(folder)]) == 2
+    assert "started from Python" in capsys.readouterr().err
+    assert main(["report", str(folder)]) == 0

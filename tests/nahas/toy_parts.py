@@ -1,0 +1,63 @@
+"""A user's own space and oracle, named as `toy_parts:...` on the command line."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nahas.search_space.network import Block, Network
+from nahas.search_space.oracle import Estimate
+from nahas.search_space.space import Knob, SearchSpace
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """Large kernels are good; instant."""
+
+    @property
+    def key(self) -> str:
+        return "kernels"
+
+    def evaluate(self, networks: Sequence[Network]) -> Estimate:
+        accuracy = np.array([_quality(network) for network in networks])
+        zeros = np.zeros(len(accuracy))
+        return Estimate(accuracy, zeros, zeros.copy(), ("",) * len(accuracy))
+
+    def test(self, network: Network) -> NDArray[np.bool_]:
+        return np.arange(200) < 200 * _quality(network)
+
+
+def _quality(network: Network) -> float:
+    return 0.5 + float(np.mean([block.kernel for block in network.blocks])) / 20
+
+
+class Broken:
+    """Not an oracle."""
+
+
+class Fickle(Kernels):
+    """An oracle that its fields do not decide."""
+
+    @property
+    def key(self) -> str:
+        return f"fickle {id(self)}"
+
+
+def space() -> SearchSpace:
+    """Networks of two blocks."""
+    knobs = (
+        Knob("first", (7, 3, 5)),
+        Knob("second", (5, 3)),
+        Knob("filters", (24, 16)),
+    )
+    return SearchSpace("toy", knobs, build)
+
+
+def build(values: Mapping[str, Any]) -> Network:
+    blocks = tuple(
+        Block("ibn", values[name], 3, values["filters"], stride=2)
+        for name in ("first", "second")
+    )
+    return Network(blocks, stem_filters=8, head_filters=64, resolution=64, classes=10)
