@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nahas.accelerator import network_pass
-from nahas.accelerator.compiled import PARALLEL
+from nahas.accelerator.compiled import parallel
 from nahas.accelerator.machines import Machines, area_mm2, leakage_mw
 from nahas.accelerator.mapping_table import map_all
 from nahas.accelerator.metrics import Limit, Metrics
@@ -120,7 +120,7 @@ def _totals(
     """[B, TOTALS] integer sums over each pair's network."""
     mapped = map_all(workload, machines.compute, network, ports(platform))
     totals = np.zeros((len(network), network_pass.TOTALS), dtype=np.int64)
-    with PARALLEL:
+    with parallel(len(network)):
         network_pass.run_all(
             *pass_arguments(workload, machines, network, platform), *mapped, totals
         )

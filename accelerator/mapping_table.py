@@ -10,7 +10,7 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from nahas.accelerator.compiled import PARALLEL, compiled
+from nahas.accelerator.compiled import compiled, parallel
 from nahas.accelerator.mapping import (
     COLUMNS,
     map_move,
@@ -56,7 +56,7 @@ def map_all(
     entry[rows[:, 0], rows[:, 1]] = np.arange(len(rows))
     operators = kinds.reshape(-1).view(workload.operators.dtype)
     table = np.empty((len(rows), across, down, COLUMNS), dtype=np.int64)
-    with PARALLEL:
+    with parallel(len(network)):
         _fill(operators, lanes, rows, wanted, ports, table)
     return distinct, lane, entry, table
 

@@ -2,9 +2,9 @@
 
     python benchmarks/quickstart.py --seeds 5 --trials 96
 
-Every controller gets as many trials as the others, on the same seeds; a network that one
-run trained is not trained again by the next. Interrupted, it goes on where it stopped.
-The table goes to results/quickstart/.
+Every controller gets as many trials as the others, on the same seeds; a network that
+one run trained is not trained again by the next. Interrupted, it goes on where it
+stopped. The table goes to results/quickstart/.
 """
 
 import argparse

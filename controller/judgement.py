@@ -1,11 +1,9 @@
 """Cheap before dear: what is known of a candidate before any training."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -89,8 +87,7 @@ def judge(task: Task, choices: NDArray[np.int64]) -> Judgement:
             )
         network = str(candidate.network)
         workload = lower([candidate.network])
-        with _one_thread():
-            metrics = evaluate(workload, [candidate.accelerator], task.platform)
+        metrics = evaluate(workload, [candidate.accelerator], task.platform)
     except ValueError as error:  # a combination of choices that cannot be built
         return Judgement("", None, "infeasible", 1.0, " ".join(str(error).split()))
     if not metrics.feasible[0]:
@@ -101,21 +98,6 @@ def judge(task: Task, choices: NDArray[np.int64]) -> Judgement:
         reason = task.limits.reason(metrics, 0)
         return Judgement(network, metrics, "rejected", violation, reason)
     return Judgement(network, metrics)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Leaves the other CPUs to the workers.
-
-    Waking threads for one candidate takes longer than the candidate: with all CPUs
-    training, 29 ms against 2 ms.
-    """
-    threads = numba.get_num_threads()
-    numba.set_num_threads(1)
-    try:
-        yield
-    finally:
-        numba.set_num_threads(threads)
 
 
 def _excess(metrics: Metrics, accelerator: Accelerator) -> float:

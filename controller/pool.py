@@ -178,10 +178,11 @@ class Pool:
                 self._false_starts += 1
         if self._false_starts >= _FALSE_STARTS:
             with self._log("rb") as log:
-                last = log.read().decode(errors="replace").strip().splitlines()[-1:]
+                lines = log.read().decode(errors="replace").strip().splitlines()
+            last = lines[-1] if lines else "they left no message; is the disk full?"
             raise StudyError(
                 f"Workers end before they take a training, {_FALSE_STARTS} in a row: "
-                f"{''.join(last)} (in {self._folder / LOG}). Repair that, then: "
+                f"{last} (in {self._folder / LOG}). Repair that, then: "
                 f"nahas resume {self._folder}"
             )
 

@@ -71,6 +71,19 @@ def joint_space(networks: SearchSpace | str, **settings: Any) -> SearchSpace:
 
     >>> joint_space("s2").size == 6**16 * 50_000
     True
+
+    A network space of one's own is knobs and what they build:
+
+    >>> from nahas.search_space.network import Block
+    >>> def build(values):
+    ...     blocks = [Block("ibn", values["kernel"], 6, 24, stride=2)] * values["depth"]
+    ...     return Network(tuple(blocks), stem_filters=16, head_filters=64)
+    >>> knobs = (Knob("kernel", (3, 5, 7)), Knob("depth", (1, 2, 3, 4)))
+    >>> space = joint_space(SearchSpace("mine", knobs, build))
+    >>> space.size
+    600000
+    >>> len(space.decode([0, 1] + [0] * 7).network.blocks)
+    2
     """
     if isinstance(networks, str):
         if networks not in NETWORK_SPACES:

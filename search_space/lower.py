@@ -2,12 +2,26 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import accumulate, chain
+from typing import NamedTuple
 
-from nahas.accelerator.workload import Kind, Operator, Workload, workload
+import numpy as np
+from numpy.typing import NDArray
+
+from nahas.accelerator.workload import (
+    OPERATOR_DTYPE,
+    Kind,
+    Operator,
+    Workload,
+    workload,
+)
 from nahas.search_space.network import Block, Network, expanded, squeezed
 
 LOOKUPS = {"swish": Kind.SWISH, "hswish": Kind.HSWISH, "sigmoid": Kind.SIGMOID}
 """Activations that are operators of their own; the ReLU family is fused."""
+
+
+_FIELDS = OPERATOR_DTYPE.itemsize // 8  # each an int64
 
 
 def lower(networks: Sequence[Network]) -> Workload:
@@ -18,28 +32,88 @@ def lower(networks: Sequence[Network]) -> Workload:
     """
     if not networks:
         raise ValueError("`networks` must hold at least one network. Received none.")
-    return workload([operators(network) for network in networks])
+    pieces: list[_Piece] = []
+    starts = [0]
+    for network in networks:
+        own = _pieces(network)
+        pieces += own
+        starts.append(starts[-1] + sum(len(piece.names) for piece in own))
+    rows = np.concatenate([piece.rows for piece in pieces])
+    input_starts = np.zeros(len(rows) + 1, dtype=np.int64)
+    np.cumsum(rows[:, _FIELDS], out=input_starts[1:])
+    first = accumulate((len(piece.names) for piece in pieces), initial=0)
+    inputs = np.concatenate(
+        [piece.inputs + row for piece, row in zip(pieces, first, strict=False)]
+    )
+    # Before a network's first piece is its input, not the network before.
+    inputs[input_starts[starts[:-1]]] = -1
+    return Workload(
+        rows[:, :_FIELDS].copy().view(OPERATOR_DTYPE)[:, 0],
+        input_starts,
+        inputs,
+        np.array(starts, dtype=np.int64),
+        tuple(chain.from_iterable(piece.names for piece in pieces)),
+    )
 
 
-@lru_cache(maxsize=4096)
-def operators(network: Network) -> tuple[Operator, ...]:
-    """The operators of one network, in running order."""
-    rows = _Rows(network.resolution, network.channels)
-    rows.conv("stem", network.stem_filters, network.stem_kernel, network.stem_stride)
-    rows.activate("stem", network.activation)
-    for i, (block, channels) in enumerate(network.with_channels()):
-        _lower_block(rows, f"block{i}", block, channels)
-    rows.conv("head", network.head_filters)
-    rows.activate("head", network.activation)
+class _Piece(NamedTuple):
+    """Consecutive operators that are fed by the one before them alone.
+
+    Networks of a search share most of their blocks, so pieces are what is cached.
+    """
+
+    rows: NDArray[np.int64]
+    """[N, fields + 1] the fields of `OPERATOR_DTYPE`, then the number of inputs."""
+    inputs: NDArray[np.int64]
+    """[E] producers, counted from the piece's first operator; -1 is the one before."""
+    names: tuple[str, ...]
+    size: int
+    """Rows and columns of the output."""
+
+
+def _pieces(network: Network) -> list[_Piece]:
+    pieces = [
+        _stem(network.resolution, network.channels, network.stem_filters,
+              network.stem_kernel, network.stem_stride, network.activation)
+    ]  # fmt: skip
+    channels = network.stem_filters
+    for i, block in enumerate(network.blocks):
+        pieces.append(_block(i, block, pieces[-1].size, channels))
+        channels = block.filters
+    pieces.append(
+        _head(pieces[-1].size, channels, network.head_filters, network.activation,
+              network.classes)
+    )  # fmt: skip
+    return pieces
+
+
+@lru_cache(maxsize=1024)
+def _stem(
+    size: int, channels: int, filters: int, kernel: int, stride: int, activation: str
+) -> _Piece:
+    rows = _Rows(size, channels)
+    rows.conv("stem", filters, kernel, stride)
+    rows.activate("stem", activation)
+    return rows.piece()
+
+
+@lru_cache(maxsize=1024)
+def _head(
+    size: int, channels: int, filters: int, activation: str, classes: int
+) -> _Piece:
+    rows = _Rows(size, channels)
+    rows.conv("head", filters)
+    rows.activate("head", activation)
     rows.pool("pool")
-    rows.dense("classifier", network.classes)
-    return tuple(rows.done)
+    rows.dense("classifier", classes)
+    return rows.piece()
 
 
-def _lower_block(rows: "_Rows", name: str, block: Block, channels: int) -> None:
+@lru_cache(maxsize=16384)
+def _block(number: int, block: Block, size: int, channels: int) -> _Piece:
+    rows, name = _Rows(size, channels), f"block{number}"
     entry = rows.last
     wide = expanded(block, channels)
-    single = block.kind == "fused_ibn" and block.expansion == 1
     if block.kind == "fused_ibn":
         rows.conv(f"{name}/fused", wide, block.kernel, block.stride, block.groups)
         rows.activate(f"{name}/fused", block.activation)
@@ -53,10 +127,11 @@ def _lower_block(rows: "_Rows", name: str, block: Block, channels: int) -> None:
         rows.squeeze_and_excite(
             f"{name}/se", squeezed(block, channels), block.activation
         )
-    if not single:
+    if block.kind != "fused_ibn" or block.expansion > 1:
         rows.conv(f"{name}/project", block.filters)
     if block.adds(channels):
         rows.combine(f"{name}/add", Kind.ADD, entry)
+    return rows.piece()
 
 
 class _Rows:
@@ -67,6 +142,12 @@ class _Rows:
         self.last = -1
         self.size = size
         self.channels = channels
+
+    def piece(self) -> _Piece:
+        done = workload([self.done])
+        fields = done.operators.view(np.int64).reshape(-1, _FIELDS)
+        counts = np.diff(done.input_starts)[:, None]
+        return _Piece(np.hstack([fields, counts]), done.inputs, done.names, self.size)
 
     def conv(
         self, name: str, filters: int, kernel: int = 1, stride: int = 1, groups: int = 1

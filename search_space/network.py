@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
+from math import inf
 from typing import Self
 
 ACTIVATIONS = ("relu", "relu6", "swish", "hswish")
@@ -66,8 +67,12 @@ class Block:
         _check_counts(self, ("kernel", "expansion", "filters", "stride", "groups"))
         if self.kernel % 2 == 0:
             raise _wrong("kernel", "odd", self.kernel)
-        if not 0 <= self.se <= 1:
+        if not isinstance(self.se, int | float) or not 0 <= self.se <= 1:
             raise _wrong("se", "between 0 and 1", self.se)
+        # Equal blocks must have one text: 1, 1.0 and NumPy's are written differently.
+        object.__setattr__(self, "se", float(self.se))
+        if not isinstance(self.skip, bool):
+            raise _wrong("skip", "True or False", self.skip)
 
     def adds(self, channels: int) -> bool:
         """Whether the block adds its input, of so many channels, to its output."""
@@ -113,8 +118,12 @@ class Network:
     activation: str = "relu6"
 
     def __post_init__(self) -> None:
-        if not self.blocks:
-            raise _wrong("blocks", "at least one block", self.blocks)
+        blocks = self.blocks
+        if not isinstance(blocks, tuple) or not blocks:
+            raise _wrong("blocks", "a tuple of at least one block", blocks)
+        for i, block in enumerate(blocks):
+            if not isinstance(block, Block):
+                raise _wrong(f"blocks[{i}]", "a Block", block)
         counts = [
             s.name for s in fields(self) if s.name not in ("blocks", "activation")
         ]
@@ -223,9 +232,14 @@ def scale(filters: int, width: float, divisor: int = 8) -> int:
 
     The rounding of MobileNet and EfficientNet.
 
+    Raises:
+        ValueError: If the width is not positive and finite.
+
     >>> scale(32, 1.0), scale(16, 1.1), scale(24, 0.25)
     (32, 16, 8)
     """
+    if not 0 < width < inf:
+        raise _wrong("width", "positive and finite", width)
     if width == 1:
         return filters
     wanted = filters * width
@@ -247,16 +261,22 @@ def _last_map(resolution: int, strides: list[int]) -> int:
     return resolution
 
 
+def _count(name: str) -> str:
+    return rf"(?P<{name}>[1-9][0-9]*)"
+
+
 _ACTIVATION = rf"(?P<activation>{'|'.join(ACTIVATIONS)})"
-_INPUT = re.compile(r"r(?P<resolution>\d+)(x(?P<channels>\d+))?_c(?P<classes>\d+)")
-_STEM = re.compile(
-    rf"stem_k(?P<kernel>\d+)_s(?P<stride>\d+)_f(?P<filters>\d+)_{_ACTIVATION}"
+_INPUT = re.compile(
+    rf"r{_count('resolution')}(x{_count('channels')})?_c{_count('classes')}"
 )
-_HEAD = re.compile(rf"head_f(?P<filters>\d+)_{_ACTIVATION}")
+_STEM = re.compile(
+    rf"stem_k{_count('kernel')}_s{_count('stride')}_f{_count('filters')}_{_ACTIVATION}"
+)
+_HEAD = re.compile(rf"head_f{_count('filters')}_{_ACTIVATION}")
 _BLOCK = re.compile(
-    r"(?P<kind>ibn|fused-ibn)_k(?P<kernel>\d+)_e(?P<expansion>\d+)_f(?P<filters>\d+)"
-    r"(_s(?P<stride>\d+))?(_g(?P<groups>\d+))?(_se(?P<se>[\d.e-]+))?"
-    rf"_{_ACTIVATION}(?P<noskip>_noskip)?"
+    rf"(?P<kind>ibn|fused-ibn)_k{_count('kernel')}_e{_count('expansion')}"
+    rf"_f{_count('filters')}(_s{_count('stride')})?(_g{_count('groups')})?"
+    rf"(_se(?P<se>[0-9]+(\.[0-9]+)?(e-[0-9]+)?))?_{_ACTIVATION}(?P<noskip>_noskip)?"
 )
 
 
@@ -280,17 +300,22 @@ _EXAMPLES = {
 
 def _block(words: list[str], place: int) -> Block:
     found = _match(_BLOCK, words, place)
-    return Block(
-        kind=found["kind"].replace("-", "_"),
-        kernel=int(found["kernel"]),
-        expansion=int(found["expansion"]),
-        filters=int(found["filters"]),
-        stride=int(found["stride"] or 1),
-        groups=int(found["groups"] or 1),
-        se=float(found["se"] or 0),
-        activation=found["activation"],
-        skip=found["noskip"] is None,
-    )
+    try:
+        return Block(
+            kind=found["kind"].replace("-", "_"),
+            kernel=int(found["kernel"]),
+            expansion=int(found["expansion"]),
+            filters=int(found["filters"]),
+            stride=int(found["stride"] or 1),
+            groups=int(found["groups"] or 1),
+            se=float(found["se"] or 0),
+            activation=found["activation"],
+            skip=found["noskip"] is None,
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"{error} (in word {place + 1} of a network's text, {words[place]!r})"
+        ) from None
 
 
 def squeezed(block: Block, channels: int) -> int:

@@ -123,12 +123,15 @@ class SearchSpace:
 
     @cached_property
     def dna_spec(self) -> Any:
-        """The space as PyGlove's `DNASpec`, a choice a knob."""
+        """The space as PyGlove's `DNASpec`, a choice a knob, by the knob's name."""
         import pyglove as pg  # a border: nothing else here needs it
 
-        indices = {k.name: list(range(len(k.values))) for k in self.knobs}
-        choices = {_key(name): pg.oneof(values) for name, values in indices.items()}
-        return pg.dna_spec(pg.Dict(choices))
+        # A list: as keys of a dictionary, names with dots would be paths into it.
+        choices = [
+            pg.oneof(list(range(len(knob.values))), name=knob.name)
+            for knob in self.knobs
+        ]
+        return pg.dna_spec(pg.List(choices))
 
     def to_dna(self, choices: ArrayLike) -> Any:
         """PyGlove's DNA of choices [D]; `dna.to_numbers()` gives them back."""
@@ -168,8 +171,3 @@ def product(
 
     knobs = tuple(knob for space in spaces for knob in space.knobs)
     return SearchSpace(name, knobs, build_all)
-
-
-def _key(name: str) -> str:
-    # A dot would make PyGlove look for a path inside the dictionary.
-    return name.replace(".", "_")

@@ -262,7 +262,10 @@ def _compare(study: "Study", config: "Config", oracle: Any, *, finished: bool) -
 def _worker(arguments: argparse.Namespace) -> int:
     from nahas.controller.workers import work
 
-    work(arguments.study, parent=arguments.parent)
+    if arguments.parent is None:  # started by hand: nobody would replace it
+        work(arguments.study, max_trainings=None)
+    else:
+        work(arguments.study, parent=arguments.parent)
     return 0
 
 

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nahas.search_space.lower import lower, operators
+from nahas.accelerator.workload import Kind, Operator, workload
+from nahas.search_space.lower import lower
 from nahas.search_space.network import ACTIVATIONS, KINDS, Block, Network, scale
 from nahas.search_space.published import PUBLISHED
 
@@ -36,6 +38,11 @@ networks = st.builds(
 )
 
 
+def head_rows(network):
+    work = lower([network])
+    return work.operators[work.names.index("head")]["out_height"]
+
+
 @given(networks)
 def test_text_goes_both_ways(network):
     assert Network.parse(str(network)) == network
@@ -47,13 +54,23 @@ def test_one_text_a_network(one, other):
     assert (str(one) == str(other)) == (one == other)
 
 
+def test_equal_networks_have_one_text_however_written():
+    block = Block("ibn", 3, 6, 24, se=1.0)
+    for same in (replace(block, se=1), replace(block, se=np.float64(1))):
+        assert same == block
+        assert str(same) == str(block)
+    explicit = "r8x3_c9 stem_k3_s2_f8_relu ibn_k3_e6_f8_s1_g1_se0_relu head_f8_relu"
+    short = "r8_c9 stem_k3_s2_f8_relu ibn_k3_e6_f8_relu head_f8_relu"
+    assert str(Network.parse(explicit)) == short
+
+
 @given(networks, st.sampled_from([8, 14, 16, 28, 32, 64]))
 def test_proxies_keep_the_choices_and_end_at_4x4_where_they_can(network, resolution):
     proxy = network.proxy(resolution, 10, channels=1, width=0.25)
     for block, small in zip(network.blocks, proxy.blocks, strict=True):
         kept = replace(small, filters=block.filters, stride=block.stride)
         assert replace(kept, groups=block.groups) == block
-    last_map = operators(proxy)[-3].out_height
+    last_map = head_rows(proxy)
     strides = [proxy.stem_stride, *(block.stride for block in proxy.blocks)]
     assert last_map >= 4 or set(strides) == {1}
     # Strides go from the front: after one that is kept, all are kept.
@@ -68,7 +85,7 @@ def test_a_proxy_of_efficientnet_at_28_keeps_its_last_strides():
     strides = [proxy.stem_stride, *(b.stride for b in proxy.blocks)]
     # 28 -> 14 -> 7 -> 4: three of five strides of 2 are left.
     assert strides.count(2) == 3
-    assert operators(proxy)[-3].out_height == 4
+    assert head_rows(proxy) == 4
 
 
 def test_macs_and_parameters_counted_by_hand():
@@ -105,6 +122,43 @@ def test_macs_and_parameters_counted_by_hand():
     }
 
 
+@given(st.lists(networks, min_size=1, max_size=4))
+def test_a_lowered_batch_is_each_network_alone_and_passes_all_checks(several):
+    together = lower(several)
+    alone = [lower([network]) for network in several]
+    assert together.names == sum((one.names for one in alone), ())
+    rebuilt = workload([rows_of(one) for one in alone])
+    for name in ("operators", "input_starts", "inputs", "starts"):
+        assert (getattr(together, name) == getattr(rebuilt, name)).all()
+
+
+def rows_of(work):
+    """The operators of a workload of one network, each checked as it is made."""
+    bounds = zip(work.input_starts[:-1], work.input_starts[1:], strict=True)
+    for name, row, (start, stop) in zip(
+        work.names, work.operators, bounds, strict=True
+    ):
+        kind, *sizes = row.item()
+        inputs = tuple(work.inputs[start:stop].tolist())
+        yield Operator(name, Kind(kind), inputs, *sizes)
+
+
+@given(networks)
+def test_each_operator_reads_the_maps_that_its_producers_write(network):
+    rows = list(rows_of(lower([network])))
+    for i, row in enumerate(rows):
+        if row.inputs == (-1,):
+            assert i == 0
+            assert (row.height, row.channels) == (network.resolution, network.channels)
+        elif row.kind == Kind.MULTIPLY:
+            wide, gate = (rows[j] for j in row.inputs)
+            assert wide.filters == gate.filters == row.channels
+            assert (wide.out_height, gate.out_height) == (row.height, 1)
+        else:
+            made = {(rows[j].out_height, rows[j].filters) for j in row.inputs}
+            assert made == {(row.height, row.channels)}
+
+
 def test_the_scale_reads_the_expanded_map_and_its_gate():
     work = lower([PUBLISHED["EfficientNetB0"]])
     row = work.names.index("block0/se/scale")
@@ -131,6 +185,8 @@ def test_expansion_1_leaves_convolutions_out():
         ({"filters": 0}, "`filters` must be a positive integer. Received 0"),
         ({"stride": 1.5}, "`stride` must be a positive integer. Received 1.5"),
         ({"se": 2}, "`se` must be between 0 and 1. Received 2"),
+        ({"se": "half"}, "`se` must be between 0 and 1. Received 'half'"),
+        ({"skip": 1}, "`skip` must be True or False. Received 1"),
         ({"activation": "gelu"}, "`activation` must be one of relu"),
     ],
 )
@@ -144,6 +200,11 @@ def test_blocks_without_meaning_are_refused(change, message):
     [
         ("", "must name its input, stem, blocks and head"),
         ("r224_c10 stem_k3_s2_f32_relu6 ibn_k3 head_f8_relu6", "Word 3 .* 'ibn_k3'"),
+        ("r224_c10 stem_k3_s2_f32_relu6 ibn_k4_e6_f8_relu6 head_f8_relu6",
+         "`kernel` must be odd. Received 4. .in word 3 of .* 'ibn_k4_e6_f8_relu6'"),
+        ("r224_c10 stem_k3_s2_f32_relu6 ibn_k3_e6_f8_se--_relu6 head_f8_relu6",
+         "Word 3 .*se--"),
+        ("r0_c10 stem_k3_s2_f32_relu6 ibn_k3_e6_f8_relu6 head_f8_relu6", "Word 1"),
         ("r_c10 stem_k3_s2_f32_relu6 ibn_k3_e6_f8_relu6 head_f8_relu6", "Word 1"),
         ("r8_c10 stem_k3_s2_f32_relu6 ibn_k3_e6_f8_relu6 head_f8_relu", "one activ"),
         ("r8_c10 stem_k3_s2_f6_relu6 fused-ibn_k3_e6_f8_g4_relu6 head_f8_relu6",
@@ -153,6 +214,18 @@ def test_blocks_without_meaning_are_refused(change, message):
 def test_texts_without_meaning_are_refused(text, message):
     with pytest.raises(ValueError, match=message):
         Network.parse(text)
+
+
+@pytest.mark.parametrize("given_blocks", [(), [Block("ibn", 3, 6, 24)], ("ibn",)])
+def test_only_a_tuple_of_blocks_makes_a_network(given_blocks):
+    with pytest.raises(ValueError, match=r"`blocks(\[0\])?` must be a"):
+        Network(given_blocks, stem_filters=32, head_filters=64)
+
+
+@pytest.mark.parametrize("width", [0, -1.0, float("nan"), float("inf")])
+def test_widths_without_meaning_are_refused(width):
+    with pytest.raises(ValueError, match="`width` must be positive and finite"):
+        scale(32, width)
 
 
 @given(st.integers(8, 2000), st.floats(0.1, 3))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from nahas.accelerator.grid import BASELINE, GRID, GRID_SIZE
 from nahas.search_space.joint import Candidate, accelerator_space, joint_space
-from nahas.search_space.lower import operators
+from nahas.search_space.lower import lower
 from nahas.search_space.network import Network
 from nahas.search_space.network_spaces import NETWORK_SPACES, s1, s2, s3
 from nahas.search_space.published import PUBLISHED
@@ -55,6 +55,17 @@ def test_pyglove_numbers_are_the_choices(name):
         assert (space.from_dna(dna) == choices).all()
 
 
+@pytest.mark.parametrize("name", SPACES)
+def test_pyglove_knows_the_knobs_by_name(name):
+    points = SPACES[name].dna_spec.decision_points
+    assert [point.name for point in points] == [k.name for k in SPACES[name].knobs]
+
+
+def test_names_that_differ_in_a_dot_stay_two_knobs():
+    space = SearchSpace("near", (Knob("a.b", (1, 2)), Knob("a_b", (1, 2, 3))), dict)
+    assert space.to_dna([1, 2]).to_numbers() == [1, 2]
+
+
 def test_pyglove_counts_the_same_space():
     assert SPACES["s1"].dna_spec.space_size == 6**17
 
@@ -65,7 +76,7 @@ def test_every_choice_of_s3_is_a_network_that_lowers(seed):
     [choices] = SPACES["s3"].random(np.random.default_rng(seed), 1)
     network = SPACES["s3"].decode(choices)
     assert Network.parse(str(network)) == network
-    assert len(operators(network)) > 16
+    assert len(lower([network])) > 16
     assert network.proxy(28, 10, channels=1, width=0.25).resolution == 28
 
 
