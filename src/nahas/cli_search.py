@@ -162,7 +162,6 @@ def _search(arguments: argparse.Namespace) -> int:
 def _resume(arguments: argparse.Namespace) -> int:
     from nahas.closing import configuration
     from nahas.controller.salvage import salvage
-    from nahas.controller.study import Study
 
     if arguments.salvage_to:
         saved = salvage(arguments.study, arguments.salvage_to)
@@ -172,7 +171,7 @@ def _resume(arguments: argparse.Namespace) -> int:
             f"{arguments.salvage_to}"
         )
         return 0
-    study = Study.open(arguments.study)
+    study = _open(arguments.study)
     config = configuration(study)
     if config is None:
         raise UsageError(
@@ -271,9 +270,8 @@ def _worker(arguments: argparse.Namespace) -> int:
 
 def _status(arguments: argparse.Namespace) -> int:
     from nahas.closing import summary
-    from nahas.controller.study import Study
 
-    study = Study.open(arguments.study)
+    study = _open(arguments.study)
     found = summary(study)
     run = (study.config.get("config") or {}).get("run", {})
     found = {"asked": run.get("trials"), **found}
@@ -286,14 +284,25 @@ def _status(arguments: argparse.Namespace) -> int:
 
 def _report(arguments: argparse.Namespace) -> int:
     from nahas.closing import write
-    from nahas.controller.study import Study
     from nahas.report import render
 
-    study = Study.open(arguments.study)
+    study = _open(arguments.study)
     path = Path(arguments.output or study.folder / "report.html")
     write(path, render(study))
     print(path)
     return 0
+
+
+def _open(folder: str) -> "Study":
+    """The study in a folder; a folder without one is wrong use, not a failure."""
+    from nahas.controller.study import CONFIG, Study
+
+    if not (Path(folder) / CONFIG).is_file():
+        raise UsageError(
+            f"STUDY must be the folder of a study, with its {CONFIG}. Received "
+            f"{folder!r}. `nahas search --folder {folder}` starts one there."
+        )
+    return Study.open(folder)
 
 
 _COUNTS = ("trials", "trained", "reused", "rejected", "infeasible", "failed")
