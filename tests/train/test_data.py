@@ -196,3 +196,11 @@ def test_data_and_oracles_load_no_tensorflow():
         "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_real_npz_of_someone_else(data_file):
+    found = load(str(data_file("images/fashion_mnist_mini.npz")), 14)
+    assert (found.classes, found.channels) == (10, 1)
+    assert len(found.train) + len(found.validation) + len(found.test) == 5000
+    assert len(found.test) == 1000
+    assert found.train.images.shape[1:] == (14, 14, 1)
