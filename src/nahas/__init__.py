@@ -5,6 +5,7 @@ no time and loads no TensorFlow.
 """
 
 from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ __all__ = [*_HOME]
 
 def __getattr__(name: str) -> Any:
     """A public name, from the module where it lives (PEP 562)."""
+    if name == "__version__":
+        return version("nahas")
     if name not in _HOME:
         raise AttributeError(f"module 'nahas' has no attribute {name!r}")
     value = getattr(import_module(f"nahas.{_HOME[name]}"), name)

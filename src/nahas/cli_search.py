@@ -261,10 +261,11 @@ def _compare(study: "Study", config: "Config", oracle: Any, *, finished: bool) -
 def _worker(arguments: argparse.Namespace) -> int:
     from nahas.controller.workers import work
 
+    folder = _open(arguments.study).folder
     if arguments.parent is None:  # started by hand: nobody would replace it
-        work(arguments.study, max_trainings=None)
+        work(folder, max_trainings=None)
     else:
-        work(arguments.study, parent=arguments.parent)
+        work(folder, parent=arguments.parent)
     return 0
 
 

@@ -71,7 +71,7 @@ def test_bad_input_is_one_line_on_stderr(capsys, tmp_path, monkeypatch, words, m
 @pytest.mark.parametrize("command", ["resume", "worker", "status", "report"])
 def test_an_absent_study_is_named(capsys, tmp_path, command):
     code, _, err = run(capsys, command, str(tmp_path / "absent"))
-    assert code == 1
+    assert code == 2
     assert "must be the folder of a study" in err
     assert err.count("\n") == 1
 

@@ -6,6 +6,7 @@ import pytest
 
 from nahas.search_space.lower import lower
 from nahas.search_space.published import PUBLISHED
+from nahas.train.fit import prepare
 
 # Millions of MACs: MobileNetV2 by Sandler et al. 2018, table 4; EfficientNets by timm's
 # benchmark of its ports (benchmark-infer csv).
@@ -40,6 +41,9 @@ def test_macs_are_near_the_published(name):
 )
 def test_weights_and_macs_equal_keras(name):
     import keras
+
+    # Before TensorFlow starts to work: other tests train, on one thread.
+    prepare()
 
     network = PUBLISHED[name]
     shape = (network.resolution, network.resolution, 3)
