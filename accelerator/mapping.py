@@ -40,7 +40,9 @@ smallest tile: with 0.25 MiB of local memory or more, tiles then leave most of i
 activations, and the choice does not depend on the memory."""
 
 UNMAPPED = np.iinfo(np.int64).max
-"""Cycles of an operator for which no mapping was found."""
+"""Cycles of an operator for which no mapping was found.
+
+Its record then holds under `RF_BYTES` the register file that a mapping would need."""
 
 # What bounds a mapping, its code's remainder by 8.
 COMPUTE, LANE_PORT, LOCAL_PORT, LINK, LOOKUP = range(5)
@@ -93,6 +95,16 @@ def offer(best, cycles, port, rf, link, tile, copies, code):
     if better:
         for c in range(COLUMNS):
             best[c] = record[c]
+
+
+@compiled()
+def _too_small(best, used):
+    """Notes in a record without a mapping the least register file that would do.
+
+    A weight word and a partial sum of 4 bytes each for every unit used, twice.
+    """
+    if best[CYCLES] == UNMAPPED:
+        best[RF_BYTES] = min(best[RF_BYTES], 16 * used)
 
 
 @compiled()
@@ -187,7 +199,9 @@ def map_multiply(op, pes_x, pes_y, units, lanes, rf_bytes, ports, best):
                 compute = lane_groups * passes * lane_positions * depth
                 beaten = compute > best[CYCLES] and best[TILE_BYTES] <= SMALL_TILE
                 held = half // (4 * used) - 1
-                if held >= 1 and not beaten:
+                if held < 1:
+                    _too_small(best, used)
+                elif not beaten:
                     words = 4 * compute
                     lane_cycles = _ceil(words, lane_port)
                     tile_channels = _ceil(used, group_filters) * channels
@@ -221,6 +235,7 @@ def map_multiply(op, pes_x, pes_y, units, lanes, rf_bytes, ports, best):
                 used = _ceil(lane_positions, passes)
                 held = half // (4 * used) - 1
                 if held < 1:
+                    _too_small(best, used)
                     continue
                 compute = lane_filters * depth * passes
                 read = (lane_groups * channels * taps * lane_positions

@@ -61,7 +61,9 @@ def _ceil(a, b):
 
 
 @compiled()
-def _reserve(first, last, distinct, entry, table, x, y, memory, treatment, ops, total):
+def _reserve(
+    first, last, distinct, entry, table, x, y, memory, registers, treatment, ops, total
+):  # fmt: skip
     """Bytes of a PE's memory set aside for tiles; notes what cannot run in `total`."""
     reserve = memory // 4
     for i in range(first, last):
@@ -70,7 +72,7 @@ def _reserve(first, last, distinct, entry, table, x, y, memory, treatment, ops, 
         if treatment[ops[i].kind] < 0:
             limit = _REFUSED
         elif chosen[_M_CYCLES] == _UNMAPPED:
-            limit = _REGISTERS
+            limit, excess = _REGISTERS, chosen[_M_RF] - registers
         else:
             reserve = max(reserve, chosen[_M_TILE])
             if chosen[_M_TILE] > memory:
@@ -96,7 +98,7 @@ def _read_again(weights, copies, spilled, room):
 @compiled()
 def _run(
     first, last, ops, input_starts, inputs, last_use, weights, treatment, settings,
-    peak, x, y, memory, rate, distinct, entry, table, resident, total, rows,
+    peak, x, y, memory, registers, rate, distinct, entry, table, resident, total, rows,
 ):  # fmt: skip
     """One pair: adds to `total` [TOTALS] and fills `rows` [N, ROW] where it has rows.
 
@@ -104,7 +106,18 @@ def _run(
     """
     pes = x * y
     reserve = _reserve(
-        first, last, distinct, entry, table, x - 1, y - 1, memory, treatment, ops, total
+        first,
+        last,
+        distinct,
+        entry,
+        table,
+        x - 1,
+        y - 1,
+        memory,
+        registers,
+        treatment,
+        ops,
+        total,
     )
     if total[LIMIT] > _MEMORY:
         return
@@ -141,9 +154,7 @@ def _run(
         kept -= stays
         streamed = weights[i] - stays
         copies = chosen[_M_COPIES]
-        io_bytes = _read_again(
-            streamed, copies, spilled, free + pes * min(reserve, memory)
-        )
+        io_bytes = _read_again(streamed, copies, spilled, free + pes * reserve)
         io_bytes += out if i == last - 1 else out - fits
         fetched = min(ahead, streamed * _MICRO)
         pending = io_bytes * _MICRO - fetched
@@ -202,7 +213,8 @@ def run_all(
         _run(
             first, last, ops, input_starts, inputs, last_use, weights, treatment,
             settings, peak[network[b]], compute[b, 0], compute[b, 1], memory[b],
-            rate[b], distinct, entry[:, lane[b]], table, resident, totals[b], no_rows,
+            compute[b, 4], rate[b], distinct, entry[:, lane[b]], table, resident,
+            totals[b], no_rows,
         )  # fmt: skip
 
 
@@ -216,6 +228,6 @@ def run_rows(
     resident = np.zeros(len(ops), dtype=np.int64)
     _run(
         starts[0], starts[1], ops, input_starts, inputs, last_use, weights, treatment,
-        settings, peak[0], compute[0, 0], compute[0, 1], memory[0], rate[0], distinct,
-        entry[:, lane[0]], table, resident, total, rows,
+        settings, peak[0], compute[0, 0], compute[0, 1], memory[0], compute[0, 4],
+        rate[0], distinct, entry[:, lane[0]], table, resident, total, rows,
     )  # fmt: skip
