@@ -6,7 +6,12 @@ from nahas.accelerator.grid import BASELINE, GRID, GRID_SIZE, accelerators
 from nahas.accelerator.machines import Machines
 from nahas.accelerator.sweep import grid_machines
 from nahas.accelerator.technology import CACTI_22NM, NODE_22NM, Constant
-from nahas.accelerator.template import Accelerator, Capabilities, Platform
+from nahas.accelerator.template import (
+    PLATFORM_RANGES,
+    Accelerator,
+    Capabilities,
+    Platform,
+)
 from nahas.accelerator.workload import Kind, Operator, workload
 
 
@@ -54,6 +59,12 @@ def test_impossible_platforms_are_refused():
     assert Platform(dispatch_cycles=0).dispatch_cycles == 0
     with pytest.raises(ValueError, match=r"`slow\[swish\]` must be at least 1"):
         Capabilities(slow=((Kind.SWISH, 0),))
+
+
+def test_every_assumed_rate_lies_in_its_range():
+    values = {name: getattr(Platform(), name) for name in PLATFORM_RANGES}
+    for name, (low, high) in PLATFORM_RANGES.items():
+        assert low < values[name] < high, name
 
 
 def test_sram_is_interpolated_between_its_rows():
