@@ -13,6 +13,7 @@ import platform as host
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -77,13 +78,13 @@ def run(
         window=config.search.window,
         workers=arguments.workers,
         folder=folder,
-        reuse=[] if (folder / "config.json").exists() else done,
+        reuse=done,
     )
 
 
 def report(
     rewards: dict[tuple[str, int], float],
-    rows: list[dict[str, object]],
+    rows: list[dict[str, Any]],
     arguments: argparse.Namespace,
 ) -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
@@ -92,8 +93,9 @@ def report(
         writer.writeheader()
         writer.writerows(rows)
     lines = [
-        "| controller | best reward, mean | minus random search | 95 % interval |",
-        "|---|---|---|---|",
+        "| controller | best reward, mean | minus random search | 95 % interval | "
+        "within limits |",
+        "|---|---|---|---|---|",
     ]
     random = np.array([rewards["random", seed] for seed in range(arguments.seeds)])
     for name in CONTROLLERS:
@@ -105,7 +107,11 @@ def report(
             half = stats.sem(gain) * stats.t.ppf(0.975, len(gain) - 1)
             difference = f"{gain.mean():+.4f}"
             interval = f"{gain.mean() - half:+.4f} to {gain.mean() + half:+.4f}"
-        lines.append(f"| {name} | {values.mean():.4f} | {difference} | {interval} |")
+        within = np.mean([r["within_limits"] for r in rows if r["controller"] == name])
+        lines.append(
+            f"| {name} | {values.mean():.4f} | {difference} | {interval} | "
+            f"{within:.0%} |"
+        )
     table = "\n".join(lines)
     print(table)
     libraries = ("nahas", "tensorflow", "keras", "numpy", "numba")
@@ -114,7 +120,8 @@ def report(
         "# The quick start's problem, three controllers\n\nRemade by\n\n"
         f"    python {' '.join(sys.argv)}\n\n"
         f"{arguments.trials} trials each, {arguments.seeds} seeds, paired by seed; the "
-        "interval is Student's t over\nthe seeds. `summary.csv` has a row a study.\n\n"
+        "interval is Student's t over\nthe seeds. An interval that holds 0 says that "
+        "so many seeds do not settle it.\n`summary.csv` has a row a study.\n\n"
         f"{table}\n\nMade with {versions}, Python {host.python_version()}, "
         f"{arguments.workers} workers of one thread.\n"
     )
