@@ -4,6 +4,7 @@ It moves the heartbeat counter of a lease while it trains, and writes the result
 the lease is still its own.
 """
 
+import gc
 import os
 import socket
 import threading
@@ -29,7 +30,7 @@ def work(
     oracle: Oracle | None = None,
     *,
     parent: int | None = None,
-    max_trainings: int | None = 10,
+    max_trainings: int | None = 14,
     poll_seconds: float = 0.2,
 ) -> int:
     """Trains what the study in a folder asks for, until its parent is gone.
@@ -66,6 +67,9 @@ def work(
                 outcome = evaluate(chosen, held.network)
             queue.finish(store, held, chosen.key, outcome)
             done += 1
+            # What a training leaves (TensorFlow keeps its graphs) is not walked again
+            # by each collection of the next: that took a tenth of the tenth one's time.
+            gc.freeze()
     return done
 
 
