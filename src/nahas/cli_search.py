@@ -2,6 +2,8 @@
 
 import argparse
 import math
+import os
+import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -259,14 +261,20 @@ def _compare(study: "Study", config: "Config", oracle: Any, *, finished: bool) -
 
 
 def _worker(arguments: argparse.Namespace) -> int:
+    from nahas.controller.pool import COMMAND
     from nahas.controller.workers import work
 
     folder = _open(arguments.study).folder
-    if arguments.parent is None:  # started by hand: nobody would replace it
-        work(folder, max_trainings=None)
-    else:
+    if arguments.parent is not None:
         work(folder, parent=arguments.parent)
-    return 0
+        return 0
+    # One after another: a worker ends when its trainings have left much memory behind.
+    command = [*COMMAND, str(folder), "--parent", str(os.getpid())]
+    code = 0
+    while code == 0:
+        # An interrupt is this process's alone; the worker ends when it finds it gone.
+        code = subprocess.run(command, start_new_session=True).returncode
+    return code
 
 
 def _status(arguments: argparse.Namespace) -> int:

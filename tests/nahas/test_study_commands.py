@@ -2,13 +2,22 @@
 
 import base64
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from nahas.__main__ import main
+from nahas.controller import training_queue as queue
+from nahas.controller.store import Store
 from nahas.controller.study import Study
+from nahas.search_space.published import PUBLISHED
 
 TOY = (
     "search", "--space", "toy_parts:space", "--set", "search.oracle=toy_parts:Kernels",
@@ -130,6 +139,32 @@ def test_workers_make_the_same_trials(study, tmp_path):
     assert outcomes(folder) == outcomes(study)[:12]
     test = json.loads((folder / "test.json").read_text())
     assert test["other"] == pytest.approx(0.65)
+
+
+def test_a_worker_started_by_hand_outlives_its_trainings(tmp_path):
+    """It trains more than one process does before its memory is given back."""
+    folder = tmp_path / "helped"
+    assert search(folder, 1) == 0
+    study = Study.open(folder)
+    wide = [replace(PUBLISHED["MobileNetV2"], stem_filters=8 * i) for i in range(1, 17)]
+    with Store(folder, write=True) as store:
+        for network in wide:
+            queue.enqueue(store, str(network), study.config["oracle_key"])
+        known = len(store.trainings())
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "nahas", "worker", str(folder)],
+        env=os.environ | {"PYTHONPATH": path}, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    with Store(folder) as store:
+        while len(store.trainings()) < known + len(wide):
+            assert time.monotonic() < deadline
+            assert worker.poll() is None
+            time.sleep(0.1)
+    worker.send_signal(signal.SIGINT)
+    assert worker.communicate(timeout=20)[1] == "nahas: error: interrupted\n"
+    assert worker.returncode == 1
 
 
 def test_minutes_end_a_run_cleanly(tmp_path, capsys):
