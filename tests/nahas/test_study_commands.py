@@ -155,15 +155,21 @@ def test_a_worker_started_by_hand_outlives_its_trainings(tmp_path):
     worker = subprocess.Popen(
         [sys.executable, "-m", "nahas", "worker", str(folder)],
         env=os.environ | {"PYTHONPATH": path}, stderr=subprocess.PIPE, text=True,
+        # A shell's background jobs ignore interrupts, and what they start does too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
-    deadline = time.monotonic() + 60
-    with Store(folder) as store:
-        while len(store.trainings()) < known + len(wide):
-            assert time.monotonic() < deadline
-            assert worker.poll() is None
-            time.sleep(0.1)
-    worker.send_signal(signal.SIGINT)
-    assert worker.communicate(timeout=20)[1] == "nahas: error: interrupted\n"
+    with worker:
+        try:
+            deadline = time.monotonic() + 60
+            with Store(folder) as store:
+                while len(store.trainings()) < known + len(wide):
+                    assert time.monotonic() < deadline
+                    assert worker.poll() is None
+                    time.sleep(0.1)
+            worker.send_signal(signal.SIGINT)
+            assert worker.communicate(timeout=20)[1] == "nahas: error: interrupted\n"
+        finally:
+            worker.kill()
     assert worker.returncode == 1
 
 
