@@ -117,7 +117,7 @@ def training_key(network: str, oracle: str) -> str:
 def trial_row(record: Record) -> dict[str, Any]:
     """The row of `TRIAL` that holds a trial."""
     trial = record.trial
-    row = {spec.name: getattr(trial, spec.name) for spec in fields(Trial)}
+    row = {spec.name: _stored(getattr(trial, spec.name)) for spec in fields(Trial)}
     row["choices"] = json.dumps(trial.choices)
     row["feasible"] = int(trial.feasible)
     row |= {"network": record.network, "origin": record.origin}
@@ -137,7 +137,7 @@ def sound_record(row: Sequence[Any]) -> Record | None:
 
 def training_row(training: Training) -> dict[str, Any]:
     """The columns of `TRAINING` that a finished training sets."""
-    outcome = training.outcome
+    outcome = Outcome(*map(_stored, astuple(training.outcome)))
     state: Literal["done", "failed"] = "failed" if outcome.error else "done"
     key = training_key(training.network, training.oracle)
     result = [key, state, *astuple(outcome), training.origin]
@@ -174,6 +174,11 @@ def finite(value: float) -> float | None:
     True
     """
     return float(value) if math.isfinite(value) else None
+
+
+def _stored(value: Any) -> Any:
+    """The value as SQLite gives it back: it keeps no sign of a zero."""
+    return value + 0.0 if isinstance(value, float) else value
 
 
 def _digest(values: Sequence[Any]) -> str:

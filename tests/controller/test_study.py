@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import toy_study
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from toy_study import outcomes, sql
 
@@ -71,6 +71,7 @@ def test_a_trial_row_gives_the_trial_again(number, choices, floats, feasible, te
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(FLOATS, FLOATS, TEXTS, TEXTS)
+@example(-0.0, -0.0, "", "")
 def test_sqlite_gives_every_value_back(tmp_path, accuracy, reward, reason, network):
     record = Record(
         a_trial(1, accuracy=accuracy, reward=reward, reason=reason), network
