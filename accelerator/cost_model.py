@@ -1,22 +1,10 @@
 """The analytical cost model: latency, energy and area of whole batches of pairs.
 
-Each operator's best mapping (`mapping.py`) gives its cycles on chip; a pass over the
-network in running order then adds what depends on memory and bandwidth:
+docs/machine.md describes the machine. Each operator's best mapping (`mapping.py`) gives
+its cycles on chip; a pass over the network in running order (`network_pass.py`) adds
+what depends on memory and bandwidth:
 
     latency = sum over operators of max(on chip, I/O) + dispatch
-
-- A quarter of each local memory (more where the smallest tile needs it) buffers tiles;
-  the rest, pooled over the PEs, holds activations from their birth to their last use.
-  What does not fit spills to DRAM: written once, read at each use.
-- Streamed weights cross the I/O once an inference, fetched ahead while earlier
-  operators run, as far as memory is free. Where inputs were spilled and the weights do
-  not fit beside them, the cheaper of the two is read again for each piece of the other.
-- Resident weights stay on chip, first come first served, in what the peak of the
-  activations leaves; the rest is streamed.
-- A network's input is read from DRAM and its output written there.
-
-Left out: DRAM pages and refresh, contention on the interconnect beyond a PE's own link,
-and fusion of chains of operators.
 """
 
 from collections.abc import Sequence
@@ -26,14 +14,17 @@ from numpy.typing import NDArray
 
 from nahas.accelerator import network_pass
 from nahas.accelerator.compiled import parallel
-from nahas.accelerator.machines import Machines, area_mm2, leakage_mw
-from nahas.accelerator.mapping_table import map_all
+from nahas.accelerator.machines import Axes, Machines, area_mm2, leakage_mw
+from nahas.accelerator.mapping_table import Mappings, map_grid, map_pairs
 from nahas.accelerator.metrics import Limit, Metrics
-from nahas.accelerator.template import Accelerator, Platform
+from nahas.accelerator.template import WEIGHTS, Accelerator, Platform
 from nahas.accelerator.workload import Kind, Workload
 
 CHUNK = 256
 """Pairs of differing networks mapped at once, to bound the table of mappings."""
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 def evaluate(
@@ -70,40 +61,154 @@ def evaluate_machines(
         )
     platform = platform or Platform()
     pairs = max(networks, count)
-    if count < pairs:
-        machines = machines.take(np.zeros(pairs, dtype=np.int64))
     if networks == 1:
         network = np.zeros(pairs, dtype=np.int64)
-        totals = _totals(workload, machines, network, platform)
-        return _metrics(workload, machines, totals, platform)
-    chunks = [np.arange(i, min(i + CHUNK, pairs)) for i in range(0, pairs, CHUNK)]
-    parts = [
-        _totals(
-            workload.part(chunk[0], chunk[-1] + 1),
-            machines.take(chunk),
-            chunk - chunk[0],
-            platform,
-        )
-        for chunk in chunks
-    ]
-    # Rows of operators count within their chunk.
-    for chunk, part in zip(chunks, parts, strict=True):
-        part[:, network_pass.OPERATOR] += workload.starts[chunk[0]]
-    return _metrics(workload, machines, np.concatenate(parts), platform)
+        cycles, sums = _run_pairs(workload, machines, network, platform)
+        return _metrics(workload, machines, cycles, sums, platform)
+    if count == 1:
+        machines = machines.take(np.zeros(pairs, dtype=np.int64))
+        network = np.arange(networks)
+        cycles, sums = _run_pairs(workload, machines, network, platform)
+        return _metrics(workload, machines, cycles, sums, platform)
+    parts = []
+    for start in range(0, pairs, CHUNK):
+        chunk = np.arange(start, min(start + CHUNK, pairs))
+        part = workload.part(chunk[0], chunk[-1] + 1)
+        cycles, sums = _run_pairs(part, machines.take(chunk), chunk - start, platform)
+        # Rows of operators count within their chunk.
+        sums[:, network_pass.OPERATOR] += workload.starts[start]
+        parts.append((cycles, sums))
+    return _metrics(
+        workload,
+        machines,
+        np.concatenate([cycles for cycles, _ in parts]),
+        np.concatenate([sums for _, sums in parts]),
+        platform,
+    )
 
 
-def ports(platform: Platform) -> NDArray[np.int64]:
+def evaluate_axes(
+    workload: Workload, axes: Axes, platform: Platform | None = None
+) -> Metrics:
+    """Costs of one network on every machine of a grid, in the order of `axes.machines`.
+
+    The same figures as `evaluate`'s, much sooner.
+    """
+    platform = platform or Platform()
+    mappings = map_grid(
+        workload, axes.arrays, axes.lanes, axes.memories, ports(platform)
+    )
+    arrays, memories = len(axes.arrays), len(axes.memories)
+    classes = np.repeat(np.arange(arrays), memories)
+    memory_of = np.tile(np.arange(memories), arrays)
+    cycles, sums = _run(
+        workload,
+        mappings,
+        np.zeros(len(classes), dtype=np.int64),
+        classes,
+        memory_of,
+        axes.arrays.prod(axis=1)[classes],
+        axes.memories[memory_of],
+        np.broadcast_to(axes.lanes[:, 2], (len(classes), len(axes.lanes))),
+        np.broadcast_to(axes.bandwidths, (len(classes), len(axes.bandwidths))),
+        platform,
+    )
+    # From [arrays, memories, W, V] to the machines' order.
+    cycles = axes.ordered(cycles[:, :, :, None])[:, 0]
+    wide = np.broadcast_to(
+        sums[:, None].transpose(0, 1, 3, 2),
+        (len(classes), len(axes.bandwidths), len(axes.lanes), network_pass.SUMS),
+    )
+    return _metrics(workload, axes.machines, cycles, axes.ordered(wide), platform)
+
+
+def ports(platform: Platform) -> Floats:
     """[4] local port, lane port and link, bytes a cycle, and look-ups a cycle."""
     return np.array(
         [platform.local_port_bytes, platform.lane_port_bytes, platform.link_bytes,
          platform.lookup_elements],
-        dtype=np.int64,
+        dtype=np.float64,
     )  # fmt: skip
 
 
-def _treatment(platform: Platform) -> NDArray[np.int64]:
+def _run_pairs(
+    workload: Workload, machines: Machines, network: Ints, platform: Platform
+) -> tuple[Floats, Floats]:
+    """Cycles [B] and sums [B, SUMS] of pairs."""
+    columns = np.column_stack([machines.compute, machines.memory])
+    mappings, classes = map_pairs(workload, columns, network, ports(platform))
+    cycles, sums = _run(
+        workload,
+        mappings,
+        network,
+        classes,
+        np.zeros(len(network), dtype=np.int64),
+        machines.pes,
+        machines.memory,
+        machines.compute[:, 4:5],
+        machines.bandwidth[:, None],
+        platform,
+    )
+    return cycles[:, 0, 0], sums[:, :, 0]
+
+
+def _run(
+    workload: Workload,
+    mappings: Mappings,
+    network: Ints,
+    classes: Ints,
+    memory_of: Ints,
+    pes: Ints,
+    memory: Ints,
+    registers: Ints,
+    bandwidths: Floats,
+    platform: Platform,
+) -> tuple[Floats, Floats]:
+    """Cycles [S, W, V] and sums [S, SUMS, V] of S bundles."""
+    bundles, lanes = registers.shape
+    cycles = np.empty((bundles, bandwidths.shape[1], lanes))
+    sums = np.empty((bundles, network_pass.SUMS, lanes))
+    with parallel(bundles):
+        network_pass.run_all(
+            *pass_arguments(workload, platform),
+            *mappings,
+            network,
+            classes,
+            memory_of,
+            pes.astype(np.float64),
+            memory.astype(np.float64),
+            registers.astype(np.float64),
+            io_rate(bandwidths, platform),
+            cycles,
+            sums,
+        )
+    return cycles, sums
+
+
+def io_rate(bandwidth_gbps: Floats, platform: Platform) -> Floats:
+    """Bytes of I/O a cycle."""
+    rate: Floats = bandwidth_gbps * 1e3 / platform.clock_mhz
+    return rate
+
+
+def pass_arguments(
+    workload: Workload, platform: Platform
+) -> tuple[NDArray[np.generic], ...]:
+    """What the pass needs of a workload and a platform, in its arguments' order."""
+    settings = np.array(
+        [platform.dispatch_cycles, WEIGHTS.index(platform.weights)], dtype=np.float64
+    )
+    return (
+        workload.operators, workload.input_starts, workload.inputs, workload.starts,
+        workload.last_use, network_pass.weight_bytes(workload),
+        network_pass.stripe_bytes(workload), _treatment(platform), settings,
+        network_pass.peak_live_bytes(workload).astype(np.float64),
+    )  # fmt: skip
+
+
+def _treatment(platform: Platform) -> Floats:
     """Factor on the cycles of each kind: 0 where fused, -1 where refused."""
-    factors = np.ones(len(Kind), dtype=np.int64)
+    factors = np.ones(len(Kind))
     for kind, factor in platform.capabilities.slow:
         factors[kind] = factor
     factors[list(platform.capabilities.fused)] = 0
@@ -111,77 +216,41 @@ def _treatment(platform: Platform) -> NDArray[np.int64]:
     return factors
 
 
-def _totals(
-    workload: Workload,
-    machines: Machines,
-    network: NDArray[np.int64],
-    platform: Platform,
-) -> NDArray[np.int64]:
-    """[B, TOTALS] integer sums over each pair's network."""
-    mapped = map_all(workload, machines.compute, network, ports(platform))
-    totals = np.zeros((len(network), network_pass.TOTALS), dtype=np.int64)
-    with parallel(len(network)):
-        network_pass.run_all(
-            *pass_arguments(workload, machines, network, platform), *mapped, totals
-        )
-    return totals
-
-
-def pass_arguments(
-    workload: Workload,
-    machines: Machines,
-    network: NDArray[np.int64],
-    platform: Platform,
-) -> tuple[NDArray[np.generic], ...]:
-    """What the pass needs besides the mappings, in the order of its arguments."""
-    # Bytes a million cycles: an integer, so that I/O cycles stay exact.
-    rate = np.round(machines.bandwidth * 1e9 / platform.clock_mhz).astype(np.int64)
-    settings = np.array(
-        [platform.dispatch_cycles, platform.weights == "resident"], dtype=np.int64
-    )
-    return (
-        workload.operators, workload.input_starts, workload.inputs, workload.starts,
-        workload.last_use, network_pass.weight_bytes(workload), _treatment(platform),
-        settings, network_pass.peak_live_bytes(workload), network, machines.compute,
-        machines.memory, rate,
-    )  # fmt: skip
-
-
 def dynamic_energy_pj(
-    totals: NDArray[np.int64],
-    macs: NDArray[np.int64],
-    memory: NDArray[np.int64],
-    register_file: NDArray[np.int64],
-    platform: Platform,
-) -> NDArray[np.float64]:
-    """[B] energy of what is done, without leakage."""
+    sums: Floats, macs: Ints, memory: Ints, register_file: Ints, platform: Platform
+) -> Floats:
+    """[B] energy of what is done, without leakage; `sums` are [B, at least 4]."""
     technology = platform.technology
-    port = totals[:, network_pass.PORT_BYTES] * technology.sram.energy(memory / 1024)
-    registers = technology.sram.energy(register_file / 1024)
-    energy: NDArray[np.float64] = (
+    energy: Floats = (
         macs * technology.mac_energy.value
-        + port
-        + totals[:, network_pass.RF_BYTES] * registers
-        + totals[:, network_pass.LINK_BYTES] * technology.link_energy.value
-        + totals[:, network_pass.IO_BYTES] * technology.dram_energy.value
+        + sums[:, network_pass.PORT_BYTES] * _access_energy(memory, platform)
+        + sums[:, network_pass.RF_BYTES] * _access_energy(register_file, platform)
+        + sums[:, network_pass.LINK_BYTES] * technology.link_energy.value
+        + sums[:, network_pass.IO_BYTES] * technology.dram_energy.value
     )
     return energy
+
+
+def _access_energy(size: Ints, platform: Platform) -> Floats:
+    """[B] pJ a byte of memories of so many bytes; few sizes differ."""
+    sizes, places = np.unique(size, return_inverse=True)
+    return platform.technology.sram.energy(sizes / 1024)[places]
 
 
 def _metrics(
     workload: Workload,
     machines: Machines,
-    totals: NDArray[np.int64],
+    cycles: Floats,
+    sums: Floats,
     platform: Platform,
 ) -> Metrics:
-    """Turns integer sums [B, TOTALS] into units, once."""
-    macs = np.broadcast_to(workload.per_network(workload.macs), len(totals))
-    limit = totals[:, network_pass.LIMIT]
+    """Turns cycles [B] and sums [B, SUMS] into units, once."""
+    macs = np.broadcast_to(workload.per_network(workload.macs), len(cycles))
+    limit = sums[:, network_pass.LIMIT].astype(np.int8)
     finite = limit <= Limit.LOCAL_MEMORY
-    cycles = totals[:, network_pass.CYCLES]
     latency_ms = np.where(finite, cycles / (platform.clock_mhz * 1e3), np.inf)
     dynamic = dynamic_energy_pj(
-        totals, macs, machines.memory, machines.compute[:, 4], platform
+        sums, macs, machines.memory, machines.compute[:, 4], platform
     )
     leakage_pj = np.where(finite, leakage_mw(machines, platform) * latency_ms, 0) * 1e6
     energy_mj = np.where(finite, (dynamic + leakage_pj) * 1e-9, np.inf)
@@ -192,10 +261,10 @@ def _metrics(
         energy_mj=energy_mj,
         area_mm2=area_mm2(machines, platform),
         utilization=utilization,
-        io_bytes=totals[:, network_pass.IO_BYTES].copy(),
+        io_bytes=sums[:, network_pass.IO_BYTES].astype(np.int64),
         feasible=limit == Limit.NONE,
-        limit=limit.astype(np.int8),
-        excess_bytes=totals[:, network_pass.EXCESS].copy(),
-        operator=np.where(limit == Limit.NONE, -1, totals[:, network_pass.OPERATOR]),
+        limit=limit,
+        excess_bytes=sums[:, network_pass.EXCESS].astype(np.int64),
+        operator=sums[:, network_pass.OPERATOR].astype(np.int64),
         operator_names=workload.names,
     )

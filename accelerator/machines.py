@@ -54,6 +54,62 @@ class Machines:
         return self.compute[:, 0] * self.compute[:, 1]
 
 
+@dataclass(frozen=True, eq=False)
+class Axes:
+    """A grid of machines: arrays of PEs x kinds of lanes x memories x bandwidths.
+
+    Attributes:
+        shape: Number of values of each knob, in the order of `Accelerator`'s fields.
+        arrays: [C, 2] columns and rows of PEs.
+        lanes: [V, 3] SIMD units, lanes, bytes of register file.
+        memories: [M] bytes of a PE's local memory.
+        bandwidths: [W] GB/s.
+        machines: All of them, the last knob changing fastest.
+    """
+
+    shape: tuple[int, ...]
+    arrays: NDArray[np.int64]
+    lanes: NDArray[np.int64]
+    memories: NDArray[np.int64]
+    bandwidths: NDArray[np.float64]
+    machines: Machines
+
+    @classmethod
+    def of(cls, values: Sequence[Sequence[float]]) -> "Axes":
+        """The grid of the knobs' values, in the order of `Accelerator`'s fields."""
+        xs, ys, units, lanes, mib, kib, gbps = values
+        knobs = [
+            axis.reshape(-1)
+            for axis in np.meshgrid(
+                *(np.asarray(v, dtype=np.float64) for v in values), indexing="ij"
+            )
+        ]
+        compute = np.stack([*knobs[:4], knobs[5] * 1024], axis=1).astype(np.int64)
+        memory = (knobs[4] * 2**20).astype(np.int64)
+        return cls(
+            shape=tuple(map(len, values)),
+            arrays=_product(xs, ys),
+            lanes=_product(units, lanes, [size * 1024 for size in kib]),
+            memories=(np.array(mib) * 2**20).astype(np.int64),
+            bandwidths=np.array(gbps, dtype=np.float64),
+            machines=Machines(compute, memory, knobs[6]),
+        )
+
+    def ordered(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """[B, n] in the machines' order, from [C * M, W, V, n]."""
+        xs, ys, units, lanes, memories, files, widths = self.shape
+        split = values.reshape(xs, ys, memories, widths, units, lanes, files, -1)
+        return split.transpose(0, 1, 4, 5, 2, 6, 3, 7).reshape(
+            len(self.machines.memory), -1
+        )
+
+
+def _product(*values: Sequence[float]) -> NDArray[np.int64]:
+    """All combinations [n, knobs], the last changing fastest."""
+    grids = np.meshgrid(*(np.asarray(v) for v in values), indexing="ij")
+    return np.stack([grid.reshape(-1) for grid in grids], axis=1).astype(np.int64)
+
+
 def area_mm2(
     accelerators: Sequence[Accelerator] | Machines, platform: Platform | None = None
 ) -> NDArray[np.float64]:

@@ -1,26 +1,12 @@
 """Mapping: how one operator is spread over PEs, lanes and SIMD units.
 
-An operator that multiplies (convolution, depthwise, dense) is mapped by choosing
+docs/machine.md says what may be chosen and what each choice costs; this is the
+arithmetic. Every choice is tried for whole vectors of machines that differ in V kinds
+of lanes (SIMD units, lanes, register file) and M sizes of local memory; what depends on
+no knob is computed once.
 
-- for the PE rows: output rows, filters or input channels; for the PE columns: output
-  columns, filters or input channels. Positions split over PEs replicate the weights and
-  exchange halos, filters multicast the activations, input channels cost a reduction of
-  int32 partial sums over the interconnect;
-- for the lanes of a PE: filters or output positions;
-- for the SIMD units of a lane: *broadcast*, one word of 4 input channels feeds units
-  that differ in filter; or *spread*, units differ in output position, share a weight
-  word, and each needs a word of its own through the lane's read port;
-- for the register file, double-buffered: *output stationary* (partial sums of as many
-  positions as fit; weights are read again for each such tile) or *weight stationary*
-  (weights of as much of the reduction as fits; partial sums leave and return for each
-  further piece).
-
-Depthwise convolution has no input that filters share, so broadcast keeps one unit in
-`simd_units` busy and spread is bound by the read port: it runs at `lane_port_bytes`
-MACs a cycle and lane. Other operators only move bytes, spread over all PEs and lanes.
-
-Every figure is an integer, so that one pair and a batch agree to the bit. The fastest
-mapping may leave PEs idle: more PEs are never slower.
+All figures are whole numbers below 2^53 held in float64, where sums, products and the
+ceilings of divisions are exact and a vector unit does eight at a time.
 """
 
 import numpy as np
@@ -28,257 +14,398 @@ import numpy as np
 from nahas.accelerator.compiled import compiled
 from nahas.accelerator.workload import Kind
 
-# Columns of a mapping's record, in the order in which ties are broken.
-CYCLES, PORT_BYTES, RF_BYTES, LINK_BYTES, TILE_BYTES, COPIES, CODE = range(7)
+# Columns of a mapping's record. A mapping beats another by its cycles; ties fall to the
+# bytes through the local memories' ports, over the links, and of the register files.
+CYCLES, PORT_BYTES, LINK_BYTES, RF_BYTES, TILE_BYTES, COPIES, CODE = range(7)
 COLUMNS = 7
 
-SMALL_TILE = 65536
+SMALL_TILE = 65536.0
 """Bytes of a PE's tile below which a mapping need not shrink further.
 
 The fastest mapping among those with a tile this small is taken, else the one with the
 smallest tile: with 0.25 MiB of local memory or more, tiles then leave most of it to the
-activations, and the choice does not depend on the memory."""
+activations."""
 
-UNMAPPED = np.iinfo(np.int64).max
-"""Cycles of an operator for which no mapping was found.
-
-Its record then holds under `RF_BYTES` the register file that a mapping would need."""
+SMALLEST_REGISTER_FILE = 16
+"""Bytes for a word of weights and a partial sum of one unit, twice."""
 
 # What bounds a mapping, its code's remainder by 8.
-COMPUTE, LANE_PORT, LOCAL_PORT, LINK, LOOKUP = range(5)
+COMPUTE_BOUND, LANE_BOUND, LOCAL_BOUND, LINK_BOUND, LOOKUP_BOUND = range(5)
 BOUNDS = ("compute", "lane port", "local memory port", "interconnect", "table look-up")
 
+# Ports, a cycle.
+LOCAL_PORT, LANE_PORT, LINK, LOOKUPS = range(4)
+
+_POSITIONS, _FILTERS, _CHANNELS = range(3)
 _ROWS = ("rows", "filters", "channels")
 _COLUMNS = ("columns", "filters", "channels")
-_POSITIONS, _FILTERS, _CHANNELS = range(3)
-_BROADCAST_OUTPUT, _BROADCAST_WEIGHT, _SPREAD = range(3)
-_STYLES = ("broadcast, output stationary", "broadcast, weight stationary", "spread")
+_LANES = ("filters", "positions")
+OUTPUT_STATIONARY, WEIGHT_STATIONARY, SPREAD = range(3)
+STYLES = ("broadcast, output stationary", "broadcast, weight stationary", "spread")
+ORDERS = ("", "inputs sent again", "weights sent again")
+# Columns of the scratch: the best use of the lanes for one way of splitting over PEs.
+_S_CYCLES, _S_PORT, _S_RF, _S_TILE, _S_CODE = range(5)
+# Groups of filters that work at a time, bytes of their weights, and how often all
+# weights are read where positions come first.
+_S_GROUPS, _S_GROUP_BYTES, _S_SWEEPS = range(5, 8)
+SCRATCH = 8
+_SIDE = 4096
 
-_LOOKUPS = (int(Kind.SIGMOID), int(Kind.SWISH), int(Kind.HSWISH))
-_SIGMOID, _SWISH, _HSWISH = _LOOKUPS
-_DENSE, _POOL, _ADD = int(Kind.DENSE), int(Kind.POOL), int(Kind.ADD)
+_DENSE, _POOL, _RESIZE = int(Kind.DENSE), int(Kind.POOL), int(Kind.RESIZE)
+_SIGMOID, _LOOKUP = int(Kind.SIGMOID), int(Kind.LOOKUP)
+_REDUCE, _MOVE = int(Kind.REDUCE), int(Kind.MOVE)
 
 
-def describe(code: int) -> tuple[str, str]:
-    """What a mapping's code means: its choices, and what bounds it.
+def bound(code: float) -> str:
+    """What bounds the mapping of a code."""
+    return BOUNDS[int(code) % 8]
 
-    >>> describe(0)
-    ('PE rows x columns, lanes on filters, broadcast, output stationary', 'compute')
+
+def choices(code: float) -> tuple[int, int, int, int, int, int, int]:
+    """What a mapping's code says.
+
+    Returns:
+        Active columns and rows of PEs; what PE rows, PE columns and lanes split, the
+        style and the order, as positions in `_ROWS`, `_COLUMNS`, `_LANES`, `STYLES` and
+        `ORDERS`.
     """
-    mapping, bound = divmod(int(code), 8)
-    mapping, style = divmod(mapping, 3)
-    mapping, lane = divmod(mapping, 2)
-    column, row = divmod(mapping, 3)
-    lanes = ("filters", "positions")[lane]
-    pes = f"PE {_ROWS[row]} x {_COLUMNS[column]}"
-    return f"{pes}, lanes on {lanes}, {_STYLES[style]}", BOUNDS[bound]
+    rest, order = divmod(int(code) // 8, 3)
+    rest, style = divmod(rest, 3)
+    rest, lane = divmod(rest, 2)
+    rest, column = divmod(rest, 3)
+    rest, row = divmod(rest, 3)
+    y, x = divmod(rest, _SIDE)
+    return x, y, row, column, lane, style, order
+
+
+def describe(code: float) -> str:
+    """A mapping's code in words."""
+    x, y, row, column, lane, style, order = choices(code)
+    parts = [f"{x}x{y} PEs on {_COLUMNS[column]} x {_ROWS[row]}",
+             f"lanes on {_LANES[lane]}", STYLES[style], ORDERS[order]]  # fmt: skip
+    return ", ".join(part for part in parts if part)
 
 
 @compiled(inline="always")
 def _ceil(a, b):
-    return (a + b - 1) // b
-
-
-@compiled()
-def offer(best, cycles, port, rf, link, tile, copies, code):
-    """Keeps a mapping where it beats the record; ties fall to the next column."""
-    shrunk, held = max(tile, SMALL_TILE), max(best[TILE_BYTES], SMALL_TILE)
-    if shrunk > held:
-        return
-    record = (cycles, port, rf, link, tile, copies, code)
-    better = shrunk < held
-    if not better:
-        for c in range(COLUMNS):
-            if record[c] != best[c]:
-                better = record[c] < best[c]
-                break
-    if better:
-        for c in range(COLUMNS):
-            best[c] = record[c]
-
-
-@compiled()
-def _too_small(best, used):
-    """Notes in a record without a mapping the least register file that would do.
-
-    A weight word and a partial sum of 4 bytes each for every unit used, twice.
-    """
-    if best[CYCLES] == UNMAPPED:
-        best[RF_BYTES] = min(best[RF_BYTES], 16 * used)
-
-
-@compiled()
-def _bound(compute, lane, port, link):
-    cycles = max(max(compute, lane), max(port, link))
-    if cycles == compute:
-        return cycles, COMPUTE
-    if cycles == lane:
-        return cycles, LANE_PORT
-    if cycles == port:
-        return cycles, LOCAL_PORT
-    return cycles, LINK
-
-
-@compiled()
-def _peak_rate(group_filters, group_channels, units, lane_port):
-    """MACs a cycle and lane that no mapping exceeds."""
-    word = min(group_channels, 4)
-    broadcast = word * min(units, group_filters)
-    spread = min(word * units, group_filters * lane_port)
-    return max(broadcast, spread)
-
-
-@compiled()
-def map_multiply(op, pes_x, pes_y, units, lanes, rf_bytes, ports, best):
-    """Offers `best` [COLUMNS] every mapping that uses all of pes_x x pes_y PEs.
-
-    `ports` is (local port, lane port, link, look-ups), a cycle.
-    """
-    local_port, lane_port, link_port = ports[0], ports[1], ports[2]
-    group_filters = op.filters // op.groups
-    group_channels = op.channels // op.groups
-    taps = op.kernel_height * op.kernel_width
-    macs = op.out_height * op.out_width * op.filters * group_channels * taps
-    rate = _peak_rate(group_filters, group_channels, units, lane_port)
-    soonest = _ceil(macs, pes_x * pes_y * lanes * rate)
-    if soonest > best[CYCLES] and best[TILE_BYTES] <= SMALL_TILE:
-        return
-    half = rf_bytes // 2  # double-buffered
-    share = op.height * op.width * op.channels // (pes_x * pes_y)
-    for row in range(3):
-        for column in range(3):
-            split_rows = pes_y if row == _POSITIONS else 1
-            split_columns = pes_x if column == _POSITIONS else 1
-            split_filters, split_channels = 1, 1
-            if row == _FILTERS:
-                split_filters *= pes_y
-            elif row == _CHANNELS:
-                split_channels *= pes_y
-            if column == _FILTERS:
-                split_filters *= pes_x
-            elif column == _CHANNELS:
-                split_channels *= pes_x
-            if split_channels > group_channels:
-                continue
-            rows = _ceil(op.out_height, split_rows)
-            columns = _ceil(op.out_width, split_columns)
-            filters = _ceil(op.filters, split_filters)
-            channels = _ceil(group_channels, split_channels)
-            positions = rows * columns
-            depth = _ceil(channels, 4) * taps
-            groups = _ceil(filters, group_filters)
-            in_rows = min((rows - 1) * op.stride + op.kernel_height, op.height)
-            in_columns = min((columns - 1) * op.stride + op.kernel_width, op.width)
-            need = in_rows * in_columns * min(groups * channels, op.channels)
-            weights = filters * channels * taps
-            received = max(need - share, 0) + weights
-            outputs = positions * filters
-            sums = 0
-            if split_channels > 1:
-                sums = 4 * outputs * (split_channels - 1) // split_channels
-            link = received + sums
-            link_cycles = _ceil(link, link_port)
-            copies = split_rows * split_columns
-            pes = pes_x * pes_y
-            output_bytes = outputs if split_channels == 1 else outputs + 8 * outputs
-            for lane in range(2):
-                lane_filters = _ceil(filters, lanes) if lane == 0 else filters
-                lane_positions = positions if lane == 0 else _ceil(positions, lanes)
-                in_group = min(lane_filters, group_filters)
-                lane_groups = _ceil(lane_filters, group_filters)
-                shared = lane == 0 and filters <= group_filters
-                streams = 1 if shared else lanes
-                weight_streams = lanes if lane == 0 else 1
-                lane_weights = lane_filters * channels * taps
-                base = ((column * 3 + row) * 2 + lane) * 3
-                in_row = min(op.kernel_height, in_rows) * in_columns
-
-                # Units differ in filter; one word of 4 channels a cycle is broadcast.
-                passes = _ceil(in_group, units)
-                used = _ceil(in_group, passes)
-                compute = lane_groups * passes * lane_positions * depth
-                beaten = compute > best[CYCLES] and best[TILE_BYTES] <= SMALL_TILE
-                held = half // (4 * used) - 1
-                if held < 1:
-                    _too_small(best, used)
-                elif not beaten:
-                    words = 4 * compute
-                    lane_cycles = _ceil(words, lane_port)
-                    tile_channels = _ceil(used, group_filters) * channels
-                    tile = 2 * (in_row * tile_channels + used * channels * taps
-                                + columns * used)  # fmt: skip
-                    rereads = _ceil(lane_positions, min(held, lane_positions))
-                    port = (words * streams + lane_weights * weight_streams * rereads
-                            + output_bytes)  # fmt: skip
-                    cycles, bound = _bound(
-                        compute, lane_cycles, _ceil(port, local_port), link_cycles
-                    )
-                    offer(
-                        best, cycles, port * pes, 8 * used * compute * lanes * pes,
-                        link * pes, tile, copies,
-                        (base + _BROADCAST_OUTPUT) * 8 + bound,
-                    )  # fmt: skip
-                    pieces = _ceil(depth, min(held, depth))
-                    port = (words * streams + lane_weights * weight_streams
-                            + 8 * outputs * (pieces - 1) + output_bytes)  # fmt: skip
-                    cycles, bound = _bound(
-                        compute, lane_cycles, _ceil(port, local_port), link_cycles
-                    )
-                    offer(
-                        best, cycles, port * pes, 4 * used * compute * lanes * pes,
-                        link * pes, tile, copies,
-                        (base + _BROADCAST_WEIGHT) * 8 + bound,
-                    )  # fmt: skip
-
-                # Units differ in position; each reads words of its own.
-                passes = _ceil(lane_positions, units)
-                used = _ceil(lane_positions, passes)
-                held = half // (4 * used) - 1
-                if held < 1:
-                    _too_small(best, used)
-                    continue
-                compute = lane_filters * depth * passes
-                read = (lane_groups * channels * taps * lane_positions
-                        * _ceil(in_group, min(held, in_group)))  # fmt: skip
-                tile_filters = min(filters, lanes)
-                tile_channels = _ceil(tile_filters, group_filters) * channels
-                tile = 2 * (in_row * tile_channels + tile_filters * channels * taps
-                            + columns * tile_filters)  # fmt: skip
-                port = read * streams + 4 * compute * weight_streams + output_bytes
-                cycles, bound = _bound(
-                    compute, _ceil(read, lane_port), _ceil(port, local_port),
-                    link_cycles,
-                )  # fmt: skip
-                offer(
-                    best, cycles, port * pes, 8 * used * compute * lanes * pes,
-                    link * pes, tile, copies, (base + _SPREAD) * 8 + bound,
-                )  # fmt: skip
-
-
-@compiled()
-def map_move(op, pes, lanes, ports, best):
-    """Records an operator without weights, spread over all PEs and lanes."""
-    local_port, lane_port, lookups = ports[0], ports[1], ports[3]
-    out = op.out_height * op.out_width * op.filters
-    elements = op.height * op.width * op.channels
-    if op.kind == _POOL:
-        elements = out * op.kernel_height * op.kernel_width
-    elif op.kind == _ADD:
-        elements = 2 * out
-    lane_cycles = _ceil(_ceil(elements, pes * lanes), lane_port)
-    port_cycles = _ceil(_ceil(elements + out, pes), local_port)
-    table_cycles = 0
-    if op.kind == _SIGMOID or op.kind == _SWISH or op.kind == _HSWISH:
-        table_cycles = _ceil(_ceil(elements, pes), lookups)
-    cycles, bound = _bound(0, lane_cycles, port_cycles, 0)
-    if table_cycles > cycles:
-        cycles, bound = table_cycles, LOOKUP
-    # One row of the map, 64 channels at a time.
-    tile = 2 * (op.width + op.out_width) * min(max(op.channels, op.filters), 64)
-    offer(best, cycles, elements + out, 0, 0, tile, 1, bound)
+    return np.ceil(a / b)
 
 
 @compiled()
 def reset(best):
-    """Clears `best` [COLUMNS] before the first offer."""
-    best[:] = UNMAPPED
+    """Clears records [COLUMNS, M, V] before the first mapping is tried."""
+    best[:] = np.inf
+
+
+@compiled()
+def _same_share(size, parts, fewer):
+    """Whether fewer parts would be as small: then the larger array gains nothing."""
+    return fewer > 0 and _ceil(size, parts) == _ceil(size, fewer)
+
+
+@compiled()
+def try_multiply(op, x, y, units, lanes, halves, eighths, ports, scratch, best):
+    """Tries every mapping of a multiplication on all of x columns and y rows of PEs.
+
+    Args:
+        op: A record of `OPERATOR_DTYPE`.
+        x: Columns of PEs.
+        y: Rows of PEs.
+        units: [V] SIMD units.
+        lanes: [V] lanes.
+        halves: [V] bytes of half a register file.
+        eighths: [M] bytes of an eighth of a local memory.
+        ports: [4] local port, lane port, link and look-ups, a cycle.
+        scratch: [SCRATCH, V].
+        best: [COLUMNS, M, V] the best mappings so far, kept where nothing beats them.
+    """
+    out_rows, out_columns = float(op.out_height), float(op.out_width)
+    all_filters, groups = float(op.filters), float(op.groups)
+    group_filters, group_channels = all_filters // groups, float(op.channels) // groups
+    in_height, in_width = float(op.height), float(op.width)
+    in_channels = float(op.channels)
+    tap_rows, tap_columns = float(op.kernel_height), float(op.kernel_width)
+    taps = tap_rows * tap_columns
+    reach_rows = (tap_rows - 1.0) * op.dilation + 1.0
+    reach_columns = (tap_columns - 1.0) * op.dilation + 1.0
+    pes = float(x * y)
+    held_of_input = np.floor(in_height * in_width * in_channels / pes)
+    for row in range(3):
+        for column in range(3):
+            down = float(y) if row == _POSITIONS else 1.0
+            along = float(x) if column == _POSITIONS else 1.0
+            parts_f, parts_c = 1.0, 1.0
+            if row == _FILTERS:
+                parts_f *= y
+            elif row == _CHANNELS:
+                parts_c *= y
+            if column == _FILTERS:
+                parts_f *= x
+            elif column == _CHANNELS:
+                parts_c *= x
+            if parts_c > group_channels:
+                continue
+            # One row or column of PEs less with the same shares is never worse.
+            if row == _POSITIONS and _same_share(out_rows, down, down - 1.0):
+                continue
+            if column == _POSITIONS and _same_share(out_columns, along, along - 1.0):
+                continue
+            if row == _FILTERS and _same_share(
+                all_filters, parts_f, parts_f / y * (y - 1.0)
+            ):
+                continue
+            if column == _FILTERS and _same_share(
+                all_filters, parts_f, parts_f / x * (x - 1.0)
+            ):
+                continue
+            if row == _CHANNELS and _same_share(
+                group_channels, parts_c, parts_c / y * (y - 1.0)
+            ):
+                continue
+            if column == _CHANNELS and _same_share(
+                group_channels, parts_c, parts_c / x * (x - 1.0)
+            ):
+                continue
+            rows, columns = _ceil(out_rows, down), _ceil(out_columns, along)
+            filters = _ceil(all_filters, parts_f)
+            channels = _ceil(group_channels, parts_c)
+            positions, outputs = rows * columns, rows * columns * filters
+            # Words of the reduction: the channels of a row of taps lie side by side.
+            depth = _ceil(channels * tap_columns, 4.0) * tap_rows
+            if op.dilation > 1:
+                depth = _ceil(channels, 4.0) * taps
+            in_rows = min((rows - 1.0) * op.stride_height + reach_rows, in_height)
+            in_columns = min(
+                (columns - 1.0) * op.stride_width + reach_columns, in_width
+            )
+            used_groups = _ceil(filters, group_filters)
+            need = in_rows * in_columns * min(used_groups * channels, in_channels)
+            weights = filters * channels * taps
+            sums = np.floor(4.0 * outputs * (parts_c - 1.0) / parts_c)
+            out_bytes = outputs if parts_c == 1.0 else 9.0 * outputs
+            in_row = min(reach_rows, in_rows) * in_columns
+            code = ((float(y) * _SIDE + x) * 3.0 + row) * 3.0 + column
+            scratch[:] = np.inf
+            for lane in range(2):
+                _use_lanes(
+                    lane, filters, positions, columns, channels, depth, taps,
+                    group_filters, outputs, out_bytes, in_row,
+                    (code * 2.0 + lane) * 72.0, units, lanes, halves, ports, scratch,
+                )  # fmt: skip
+            remote = max(need - held_of_input, 0.0)
+            for m in range(len(eighths)):
+                held = weights <= eighths[m] or need <= eighths[m] or remote == 0.0
+                _keep(
+                    best[:, m], scratch, held, eighths[m], remote, weights, sums,
+                    ports[LINK], pes, down * along,
+                )  # fmt: skip
+
+
+@compiled()
+def _use_lanes(
+    lane, filters, positions, columns, channels, depth, taps, group_filters, outputs,
+    out_bytes, in_row, code, units, lanes, halves, ports, scratch,
+):  # fmt: skip
+    """Keeps in `scratch` the best use of the lanes of a PE with the given share."""
+    local_port, lane_port = ports[LOCAL_PORT], ports[LANE_PORT]
+    one_group = filters <= group_filters
+    for v in range(len(units)):
+        count, half = lanes[v], halves[v]
+        lane_filters = _ceil(filters, count) if lane == 0 else filters
+        lane_positions = positions if lane == 0 else _ceil(positions, count)
+        in_group = min(lane_filters, group_filters)
+        lane_groups = _ceil(lane_filters, group_filters)
+        streams = 1.0 if lane == 0 and one_group else count
+        weight_streams = count if lane == 0 else 1.0
+        lane_weights = lane_filters * channels * taps
+        # Units whose weight word and sum find no place stay idle.
+        working = max(min(units[v], np.floor(half / 8.0)), 1.0)
+
+        # Units differ in filter; one word of activations a cycle is broadcast.
+        passes = _ceil(in_group, working)
+        used = _ceil(in_group, passes)
+        compute = lane_groups * passes * lane_positions * depth
+        held = max(np.floor(half / (4.0 * used)) - 1.0, 1.0)
+        words = 4.0 * compute
+        tile_channels = _ceil(used, group_filters) * channels
+        tile = 2.0 * (in_row * tile_channels + columns * used)
+        least = max(compute, _ceil(words, lane_port))
+        shared = words * streams + lane_weights * weight_streams + out_bytes
+        rereads = _ceil(lane_positions, min(held, lane_positions))
+        output_port = shared + lane_weights * weight_streams * (rereads - 1.0)
+        pieces = _ceil(depth, min(held, depth))
+        weight_port = shared + 8.0 * outputs * (pieces - 1.0)
+        by_output = weight_port >= output_port
+        port = min(output_port, weight_port)
+        cycles = max(least, _ceil(port, local_port))
+        register = (8.0 if by_output else 4.0) * used * compute * count
+        bound = LOCAL_BOUND if cycles > least else LANE_BOUND
+        bound = COMPUTE_BOUND if cycles == compute else bound
+        choice = (0.0 if by_output else 24.0) + bound
+        group_bytes = used * weight_streams * channels * taps
+        group_bytes = group_bytes if by_output else np.inf
+        sweeps = rereads if by_output else np.inf
+        group_count = lane_groups * passes
+
+        # Units differ in position; each reads activations of its own.
+        s_passes = _ceil(lane_positions, working)
+        s_used = _ceil(lane_positions, s_passes)
+        s_held = max(np.floor(half / (4.0 * s_used)) - 1.0, 1.0)
+        s_compute = lane_filters * depth * s_passes
+        read = (lane_groups * channels * taps * lane_positions
+                * _ceil(in_group, min(s_held, in_group)))  # fmt: skip
+        row_filters = min(filters, count)
+        s_tile = 2.0 * (
+            in_row * _ceil(row_filters, group_filters) * channels
+            + columns * row_filters
+        )
+        s_port = read * streams + 4.0 * s_compute * weight_streams + out_bytes
+        s_least = max(s_compute, _ceil(read, lane_port))
+        s_cycles = max(s_least, _ceil(s_port, local_port))
+        s_bound = LOCAL_BOUND if s_cycles > s_least else LANE_BOUND
+        s_bound = COMPUTE_BOUND if s_cycles == s_compute else s_bound
+        s_register = 8.0 * s_used * s_compute * count
+
+        size, s_size = max(tile, SMALL_TILE), max(s_tile, SMALL_TILE)
+        spread = s_size < size or (
+            s_size == size
+            and (s_cycles < cycles or (s_cycles == cycles and s_port < port))
+        )
+        cycles = s_cycles if spread else cycles
+        port = s_port if spread else port
+        register = s_register if spread else register
+        tile = s_tile if spread else tile
+        choice = 48.0 + s_bound if spread else choice
+        group_count = lane_filters if spread else group_count
+        group_bytes = weight_streams * channels * taps if spread else group_bytes
+        sweeps = s_passes if spread else sweeps
+        size = s_size if spread else size
+        old = max(scratch[_S_TILE, v], SMALL_TILE)
+        better = size < old or (
+            size == old
+            and (
+                cycles < scratch[_S_CYCLES, v]
+                or (cycles == scratch[_S_CYCLES, v] and port < scratch[_S_PORT, v])
+            )
+        )
+        scratch[_S_CYCLES, v] = cycles if better else scratch[_S_CYCLES, v]
+        scratch[_S_PORT, v] = port if better else scratch[_S_PORT, v]
+        scratch[_S_RF, v] = register if better else scratch[_S_RF, v]
+        scratch[_S_TILE, v] = tile if better else scratch[_S_TILE, v]
+        scratch[_S_CODE, v] = code + choice if better else scratch[_S_CODE, v]
+        scratch[_S_GROUPS, v] = group_count if better else scratch[_S_GROUPS, v]
+        scratch[_S_GROUP_BYTES, v] = (
+            group_bytes if better else scratch[_S_GROUP_BYTES, v]
+        )
+        scratch[_S_SWEEPS, v] = sweeps if better else scratch[_S_SWEEPS, v]
+
+
+@compiled()
+def _keep(
+    best, scratch, held, eighth, remote, weights, sums, link_port, pes, copies
+):  # fmt: skip
+    """Keeps [COLUMNS, V] mappings that beat the records; ties fall to the next column.
+
+    Where neither the weights nor the inputs of a PE are `held`, one of the two is sent
+    again: the inputs for each lot of weights, or the weights for each lot of positions.
+    """
+    once = remote + weights + sums
+    for v in range(best.shape[1]):
+        link, order = once, 0.0
+        if not held:
+            lots = np.floor(eighth / scratch[_S_GROUP_BYTES, v])
+            inputs_again = np.inf
+            if lots >= 1.0 or scratch[_S_SWEEPS, v] == np.inf:
+                inputs_again = remote * _ceil(scratch[_S_GROUPS, v], max(lots, 1.0))
+                inputs_again += weights
+            weights_again = weights * scratch[_S_SWEEPS, v] + remote
+            order = 1.0 if inputs_again <= weights_again else 2.0
+            link = min(inputs_again, weights_again) + sums
+        link_cycles = _ceil(link, link_port)
+        link *= pes
+        cycles = max(scratch[_S_CYCLES, v], link_cycles)
+        code = scratch[_S_CODE, v] + order * 8.0
+        code += LINK_BOUND - code % 8.0 if link_cycles > scratch[_S_CYCLES, v] else 0.0
+        port = scratch[_S_PORT, v] * pes
+        tile = scratch[_S_TILE, v]
+        new, old = max(tile, SMALL_TILE), max(best[TILE_BYTES, v], SMALL_TILE)
+        better = new < old or (
+            new == old
+            and (
+                cycles < best[CYCLES, v]
+                or (
+                    cycles == best[CYCLES, v]
+                    and (
+                        port < best[PORT_BYTES, v]
+                        or (
+                            port == best[PORT_BYTES, v]
+                            and (
+                                link < best[LINK_BYTES, v]
+                                or (
+                                    link == best[LINK_BYTES, v] and code < best[CODE, v]
+                                )
+                            )
+                        )
+                    )
+                )
+            )
+        )
+        best[CYCLES, v] = cycles if better else best[CYCLES, v]
+        best[PORT_BYTES, v] = port if better else best[PORT_BYTES, v]
+        best[LINK_BYTES, v] = link if better else best[LINK_BYTES, v]
+        best[RF_BYTES, v] = scratch[_S_RF, v] * pes if better else best[RF_BYTES, v]
+        best[TILE_BYTES, v] = tile if better else best[TILE_BYTES, v]
+        best[COPIES, v] = copies if better else best[COPIES, v]
+        best[CODE, v] = code if better else best[CODE, v]
+
+
+@compiled()
+def inherit(best, old):
+    """Keeps the mappings [COLUMNS, M, V] of a smaller array where they are better."""
+    for m in range(best.shape[1]):
+        for v in range(best.shape[2]):
+            new, now = (
+                max(old[TILE_BYTES, m, v], SMALL_TILE),
+                max(best[TILE_BYTES, m, v], SMALL_TILE),
+            )
+            better = new < now
+            if new == now:
+                for c in (CYCLES, PORT_BYTES, LINK_BYTES, CODE):
+                    if old[c, m, v] != best[c, m, v]:
+                        better = old[c, m, v] < best[c, m, v]
+                        break
+            if better:
+                best[:, m, v] = old[:, m, v]
+
+
+@compiled()
+def map_move(op, pes, lanes, ports, best):
+    """Records an operator without weights, spread over all PEs and lanes, in `best`."""
+    out = float(op.out_height) * op.out_width * op.filters
+    elements = float(op.height) * op.width * op.channels
+    if op.kind == _POOL or op.kind == _RESIZE:
+        elements = out * op.kernel_height * op.kernel_width
+    link = 0.0
+    if op.kind == _MOVE or op.kind == _REDUCE:
+        link = elements  # to another PE, or to the one that holds the sum
+    table = 0.0
+    if _SIGMOID <= op.kind <= _LOOKUP:
+        table = _ceil(_ceil(elements, pes), ports[LOOKUPS])
+    shared, by = _ceil(_ceil(elements + out, pes), ports[LOCAL_PORT]), LOCAL_BOUND
+    over_links = _ceil(_ceil(link, pes), ports[LINK])
+    if over_links > shared:
+        shared, by = over_links, LINK_BOUND
+    if table > shared:
+        shared, by = table, LOOKUP_BOUND
+    # One row of the map, 64 channels at a time.
+    tile = 2.0 * (op.width + op.out_width) * min(max(op.channels, op.filters), 64)
+    for m in range(best.shape[1]):
+        for v in range(best.shape[2]):
+            lane = _ceil(_ceil(elements, pes * lanes[v]), ports[LANE_PORT])
+            best[CYCLES, m, v] = max(lane, shared)
+            best[PORT_BYTES, m, v] = elements + out
+            best[LINK_BYTES, m, v] = link
+            best[RF_BYTES, m, v] = 0.0
+            best[TILE_BYTES, m, v] = tile
+            best[COPIES, m, v] = 1.0
+            best[CODE, m, v] = LANE_BOUND if lane > shared else by

@@ -1,10 +1,12 @@
-"""Mappings of every distinct operator on every distinct compute array of a batch.
+"""Mappings of every distinct operator on every machine that a batch asks for.
 
-A mapping depends on five of the seven knobs, and networks repeat their operators, so a
-sweep of 50,000 accelerators needs few mappings. For each (operator, SIMD units, lanes,
-register file) one table holds the best mapping for every array of up to X x Y PEs; that
-of an array starts from those of its smaller neighbours, which is how PEs may stay idle.
+Networks repeat their operators and machines share their knobs, so few mappings are
+searched. `map_grid` does so for a full grid of machines at once: each array of PEs
+inherits the mappings of its smaller neighbours, which is how PEs may stay idle.
+`map_pairs` searches what B pairs need, one by one, from large arrays to small.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import prange
@@ -13,105 +15,178 @@ from numpy.typing import NDArray
 from nahas.accelerator.compiled import compiled, parallel
 from nahas.accelerator.mapping import (
     COLUMNS,
+    CYCLES,
+    SCRATCH,
+    SMALL_TILE,
+    TILE_BYTES,
+    inherit,
     map_move,
-    map_multiply,
-    offer,
     reset,
+    try_multiply,
 )
 from nahas.accelerator.workload import Kind, Workload
 
 _DENSE = int(Kind.DENSE)
-_FEW = 4
-"""Arrays of one (operator, lane) up to which each is searched by itself."""
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
-def map_all(
+class Mappings(NamedTuple):
+    """The best mappings, as the pass over the networks looks them up.
+
+    Attributes:
+        distinct: [N] each operator's number among the U distinct ones.
+        places: [U, C] row of `table` for each class of machines; -1 where not needed.
+        table: [rows, COLUMNS, M, V] records for M local memories and V kinds of lanes.
+    """
+
+    distinct: Ints
+    places: Ints
+    table: Floats
+
+
+def map_grid(
     workload: Workload,
-    compute: NDArray[np.int64],
-    network: NDArray[np.int64],
-    ports: NDArray[np.int64],
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Maps what B pairs need.
+    arrays: Ints,
+    lanes: Ints,
+    memories: Ints,
+    ports: Floats,
+) -> Mappings:
+    """Maps every operator on every machine of a grid; its classes are the PE arrays.
+
+    Args:
+        workload: Any number of networks.
+        arrays: [C, 2] columns and rows of PEs.
+        lanes: [V, 3] SIMD units, lanes, bytes of register file.
+        memories: [M] bytes of local memory a PE.
+        ports: [4] of `cost_model.ports`.
+    """
+    operators, distinct = _distinct(workload)
+    table = np.empty((len(operators) * len(arrays), COLUMNS, len(memories), len(lanes)))
+    wanted = np.full((arrays[:, 0].max(), arrays[:, 1].max()), -1, dtype=np.int64)
+    wanted[arrays[:, 0] - 1, arrays[:, 1] - 1] = np.arange(len(arrays))
+    with parallel(len(table)):
+        _fill_grid(operators, wanted, *_axes(lanes, memories), ports, table)
+    places = np.arange(len(table)).reshape(len(operators), len(arrays))
+    return Mappings(distinct, places, table)
+
+
+def map_pairs(
+    workload: Workload, machines: Ints, network: Ints, ports: Floats
+) -> tuple[Mappings, Ints]:
+    """Maps what B pairs need; the classes are the distinct machines.
 
     Args:
         workload: K networks.
-        compute: [B, 5] pes_x, pes_y, SIMD units, lanes, register file bytes.
+        machines: [B, 6] columns and rows of PEs, SIMD units, lanes, bytes of register
+            file and of local memory.
         network: [B] which network each pair runs.
-        ports: Local port, lane port, link and look-ups, a cycle.
+        ports: [4] of `cost_model.ports`.
 
     Returns:
-        distinct [N]: each operator's number among the distinct ones, U; lane [B]: each
-        pair's number among the distinct lanes, C; entry [U, C]: row of the table;
-        table [entries, X, Y, COLUMNS] of mappings for each number of PEs.
+        The mappings, with M = V = 1, and [B] each pair's class.
     """
+    operators, distinct = _distinct(workload)
+    classes, of_pair = np.unique(machines, axis=0, return_inverse=True)
+    of_pair = of_pair.reshape(-1)
+    wanted = np.zeros((len(operators), len(classes)), dtype=np.bool_)
+    _mark(distinct, workload.starts, network, of_pair, wanted)
+    rows = np.argwhere(wanted)
+    places = np.full(wanted.shape, -1, dtype=np.int64)
+    places[rows[:, 0], rows[:, 1]] = np.arange(len(rows))
+    table = np.empty((len(rows), COLUMNS, 1, 1))
+    with parallel(len(rows)):
+        _fill_rows(operators, classes, rows, ports, table)
+    return Mappings(distinct, places, table), of_pair
+
+
+def _distinct(workload: Workload) -> tuple[NDArray[np.void], Ints]:
     flat = workload.operators.view(np.int64).reshape(len(workload), -1)
     kinds, distinct = np.unique(flat, axis=0, return_inverse=True)
-    lanes, lane = np.unique(compute[:, 2:], axis=0, return_inverse=True)
-    distinct, lane = distinct.reshape(-1), lane.reshape(-1)
-    across, down = int(compute[:, 0].max()), int(compute[:, 1].max())
-    wanted = np.zeros((len(kinds), len(lanes), across, down), dtype=np.bool_)
-    _mark(distinct, workload.starts, network, lane, compute, wanted)
-    rows = np.argwhere(wanted.any(axis=(2, 3)))
-    entry = np.full(wanted.shape[:2], -1, dtype=np.int64)
-    entry[rows[:, 0], rows[:, 1]] = np.arange(len(rows))
     operators = kinds.reshape(-1).view(workload.operators.dtype)
-    table = np.empty((len(rows), across, down, COLUMNS), dtype=np.int64)
-    with parallel(len(network)):
-        _fill(operators, lanes, rows, wanted, ports, table)
-    return distinct, lane, entry, table
+    return operators, distinct.reshape(-1)
+
+
+def _axes(lanes: Ints, memories: Ints) -> tuple[Floats, Floats, Floats, Floats]:
+    """SIMD units, lanes and half a register file [V]; an eighth of a memory [M]."""
+    units, counts, files = np.ascontiguousarray(lanes.T)
+    return (
+        units.astype(np.float64),
+        counts.astype(np.float64),
+        (files // 2).astype(np.float64),
+        (memories // 8).astype(np.float64),
+    )
 
 
 @compiled()
-def _mark(distinct, starts, network, lane, compute, wanted):
-    """Marks the arrays on which each (operator, lane) is wanted."""
+def _mark(distinct, starts, network, of_pair, wanted):
+    """Marks the machines on which each operator is wanted."""
     for b in range(len(network)):
         for i in range(starts[network[b]], starts[network[b] + 1]):
-            wanted[distinct[i], lane[b], compute[b, 0] - 1, compute[b, 1] - 1] = True
+            wanted[distinct[i], of_pair[b]] = True
 
 
 @compiled(parallel=True)
-def _fill(operators, lanes, rows, wanted, ports, table):
+def _fill_grid(operators, wanted, units, lanes, halves, eighths, ports, table):
+    arrays = len(table) // len(operators)
+    shape = (COLUMNS, len(eighths), len(units))
+    across, down = wanted.shape
+    for u in prange(len(operators)):
+        op = operators[u]
+        scratch = np.empty((SCRATCH, len(units)))
+        before = np.empty((down, *shape))
+        for x in range(1, across + 1):
+            for y in range(1, down + 1):
+                # The cell of the column before becomes this column's.
+                best = before[y - 1]
+                if op.kind > _DENSE:
+                    map_move(op, x * y, lanes, ports, best)
+                else:
+                    if x == 1:
+                        reset(best)
+                    if y > 1:
+                        inherit(best, before[y - 2])
+                    try_multiply(
+                        op, x, y, units, lanes, halves, eighths, ports, scratch, best
+                    )
+                if wanted[x - 1, y - 1] >= 0:
+                    table[u * arrays + wanted[x - 1, y - 1]] = best
+
+
+@compiled(parallel=True)
+def _fill_rows(operators, classes, rows, ports, table):
     for r in prange(len(rows)):
         op = operators[rows[r, 0]]
-        lane = lanes[rows[r, 1]]
-        arrays = wanted[rows[r, 0], rows[r, 1]]
-        if op.kind > _DENSE or arrays.sum() > _FEW:
-            _fill_all(op, lane, ports, table[r])
+        machine = classes[rows[r, 1]]
+        units, lanes = np.array([float(machine[2])]), np.array([float(machine[3])])
+        halves = np.array([float(machine[4] // 2)])
+        eighths = np.array([float(machine[5] // 8)])
+        best = table[r]
+        if op.kind > _DENSE:
+            map_move(op, machine[0] * machine[1], lanes, ports, best)
             continue
-        for x in range(arrays.shape[0]):
-            for y in range(arrays.shape[1]):
-                if arrays[x, y]:
-                    _search(op, lane, x + 1, y + 1, ports, table[r, x, y])
+        scratch = np.empty((SCRATCH, 1))
+        reset(best)
+        rate = _peak_rate(op, units[0], ports[1]) * lanes[0]
+        taps = float(op.kernel_height * op.kernel_width)
+        depth = op.channels // op.groups * taps
+        macs = float(op.out_height) * op.out_width * op.filters * depth
+        for x in range(machine[0], 0, -1):
+            for y in range(machine[1], 0, -1):
+                # From large arrays to small: soon none can win any more.
+                soonest = np.ceil(macs / (x * y * rate))
+                small = best[TILE_BYTES, 0, 0] <= SMALL_TILE
+                if not (small and soonest > best[CYCLES, 0, 0]):
+                    try_multiply(
+                        op, x, y, units, lanes, halves, eighths, ports, scratch, best
+                    )
 
 
 @compiled()
-def _fill_all(op, lane, ports, cells):
-    """The best mappings for all arrays, each from its smaller neighbours'."""
-    units, count, register_file = lane
-    for x in range(1, cells.shape[0] + 1):
-        for y in range(1, cells.shape[1] + 1):
-            best = cells[x - 1, y - 1]
-            reset(best)
-            if op.kind > _DENSE:
-                map_move(op, x * y, count, ports, best)
-                continue
-            if x > 1:
-                _inherit(best, cells[x - 2, y - 1])
-            if y > 1:
-                _inherit(best, cells[x - 1, y - 2])
-            map_multiply(op, x, y, units, count, register_file, ports, best)
-
-
-@compiled()
-def _search(op, lane, pes_x, pes_y, ports, best):
-    """The best mapping for one array; from large to small, few sizes can still win."""
-    units, count, register_file = lane
-    reset(best)
-    for x in range(pes_x, 0, -1):
-        for y in range(pes_y, 0, -1):
-            map_multiply(op, x, y, units, count, register_file, ports, best)
-
-
-@compiled()
-def _inherit(best, old):
-    offer(best, old[0], old[1], old[2], old[3], old[4], old[5], old[6])
+def _peak_rate(op, units, lane_port):
+    """MACs a cycle and lane that no mapping exceeds."""
+    group_filters = op.filters // op.groups
+    word = min(op.channels // op.groups * op.kernel_width, 4)
+    broadcast = word * min(units, group_filters)
+    spread = min(word * units, group_filters * lane_port)
+    return max(broadcast, spread)

@@ -1,6 +1,9 @@
 """The pass over a network in running order: memory, I/O and what they cost.
 
-`cost_model.py` says what is modelled; this is the arithmetic, in integers.
+docs/machine.md says what is modelled; this is the arithmetic, for vectors of machines
+that differ in V kinds of lanes and W bandwidths and share all else. Bytes and cycles
+are whole numbers in float64, as in `mapping.py`; what was fetched ahead may be a
+fraction.
 """
 
 import numpy as np
@@ -12,31 +15,33 @@ from nahas.accelerator.compiled import compiled
 from nahas.accelerator.metrics import Limit
 from nahas.accelerator.workload import Kind, Workload
 
-# Columns of a pair's totals and, the first five, of an operator's row.
-CYCLES, PORT_BYTES, RF_BYTES, LINK_BYTES, IO_BYTES = range(5)
-LIMIT, EXCESS, OPERATOR = range(5, 8)
-TOTALS = 8
-SPILLED, LIVE, MAPPING, BOUND_BY = range(5, 9)
-ROW = 9
-
-_MICRO = 1_000_000
-"""What is fetched ahead is counted in millionths of a byte: nothing is rounded away."""
+# What is summed over a network for each kind of lanes, and the first four for each of
+# its operators; then why a pair cannot run.
+IO_BYTES, PORT_BYTES, LINK_BYTES, RF_BYTES = range(4)
+LIMIT, EXCESS, OPERATOR = range(4, 7)
+SUMS = 7
+CYCLES, SPILLED, LIVE, FUSED, BOUND_BY, ROW_OF_TABLE = range(4, 10)
+ROW = 10
 
 BY_CHIP, BY_IO, BY_DISPATCH, BY_FUSION = range(4)
 """What bounds an operator: its mapping, the I/O, its dispatch, or nothing at all."""
 
-_M_CYCLES, _M_TILE, _M_COPIES = mapping.CYCLES, mapping.TILE_BYTES, mapping.COPIES
-_M_PORT, _M_RF, _M_LINK = mapping.PORT_BYTES, mapping.RF_BYTES, mapping.LINK_BYTES
-_M_CODE, _UNMAPPED = mapping.CODE, int(mapping.UNMAPPED)
+STREAMED, RESIDENT, FIRST = range(3)
+"""Weights cross the I/O each time, or once; the first of the latter inferences."""
+
 _MEMORY, _REGISTERS = int(Limit.LOCAL_MEMORY), int(Limit.REGISTER_FILE)
 _REFUSED = int(Limit.REFUSED)
+# Rows of the vectors over the kinds of lanes.
+_CAPACITY, _KEPT, _TO_FETCH, _LIVE, _TILES, _CHAIN = range(6)
+_STATE = 6
 
 
-def weight_bytes(workload: Workload) -> NDArray[np.int64]:
+def weight_bytes(workload: Workload) -> NDArray[np.float64]:
     """[N] bytes of int8 weights and int32 biases."""
     ops = workload.operators
-    biases: NDArray[np.int64] = ops["filters"] * (ops["kind"] <= Kind.DENSE)
-    return workload.parameters + 3 * biases
+    biases = ops["filters"] * (ops["kind"] <= Kind.DENSE)
+    total: NDArray[np.float64] = (workload.parameters + 3 * biases).astype(np.float64)
+    return total
 
 
 def output_bytes(workload: Workload) -> NDArray[np.int64]:
@@ -55,179 +60,242 @@ def peak_live_bytes(workload: Workload) -> NDArray[np.int64]:
     return np.maximum.reduceat(np.cumsum(change)[:-1], workload.starts[:-1])
 
 
+def stripe_bytes(workload: Workload) -> NDArray[np.float64]:
+    """[N] least bytes of each output that its only reader can begin with; inf if none.
+
+    Two operators can take turns, stripe by stripe, where the second follows the first,
+    alone reads it, and both work row by row.
+    """
+    ops = workload.operators
+    size = len(ops)
+    by_row = (ops["out_height"] > 1) & ~np.isin(
+        ops["kind"], (Kind.DENSE, Kind.REDUCE, Kind.MOVE)
+    )
+    readers = np.bincount(workload.inputs[workload.inputs >= 0], minlength=size)
+    follows = workload.last_use == np.arange(size) + 1
+    fits = by_row & follows & (readers == 1) & np.append(by_row[1:], False)
+    after = np.roll(ops, -1)
+    reach = (after["kernel_height"] - 1) * after["dilation"] + after["stride_height"]
+    rows = np.minimum(reach + 1, ops["out_height"])
+    stripes: NDArray[np.float64] = np.where(
+        fits, rows * ops["out_width"] * ops["filters"], np.inf
+    )
+    return stripes
+
+
 @compiled(inline="always")
 def _ceil(a, b):
-    return (a + b - 1) // b
+    return np.ceil(a / b)
 
 
-@compiled()
-def _reserve(
-    first, last, distinct, entry, table, x, y, memory, registers, treatment, ops, total
-):  # fmt: skip
-    """Bytes of a PE's memory set aside for tiles; notes what cannot run in `total`."""
-    reserve = memory // 4
-    for i in range(first, last):
-        limit, excess = 0, 0
-        chosen = table[entry[distinct[i]], x, y]
-        if treatment[ops[i].kind] < 0:
-            limit = _REFUSED
-        elif chosen[_M_CYCLES] == _UNMAPPED:
-            limit, excess = _REGISTERS, chosen[_M_RF] - registers
-        else:
-            reserve = max(reserve, chosen[_M_TILE])
-            if chosen[_M_TILE] > memory:
-                limit, excess = _MEMORY, chosen[_M_TILE] - memory
-        if limit > total[LIMIT]:
-            total[LIMIT], total[EXCESS], total[OPERATOR] = limit, excess, i
-    return min(reserve, memory)
-
-
-@compiled()
+@compiled(inline="always")
 def _read_again(weights, copies, spilled, room):
     """I/O bytes for weights and spilled inputs that do not all fit in `room`."""
     held = weights * copies
-    if spilled == 0 or held <= room:
+    if spilled == 0.0 or held <= room:
         return weights + spilled
-    room = max(room, 1)
+    room = max(room, 1.0)
     return min(
-        weights + spilled * _ceil(held, room),
-        spilled + weights * _ceil(spilled, room),
+        weights + spilled * _ceil(held, room), spilled + weights * _ceil(spilled, room)
     )
+
+
+@compiled()
+def _check(first, last, ops, distinct, places, c, table, m, treatment, memory,
+           registers, state, sums):  # fmt: skip
+    """Sets tile buffers aside; notes in `sums` what cannot run.
+
+    An eighth of a memory is for weights; the tile of activations gets another, or more.
+    """
+    eighth = np.floor(memory / 8.0)
+    for v in range(len(registers)):
+        state[_TILES, v] = np.floor(memory / 4.0)
+        sums[LIMIT, v], sums[EXCESS, v], sums[OPERATOR, v] = 0.0, 0.0, -1.0
+        short = mapping.SMALLEST_REGISTER_FILE - registers[v]
+        if short > 0.0:
+            sums[LIMIT, v], sums[EXCESS, v] = _REGISTERS, short
+            sums[OPERATOR, v] = first
+    for i in range(first, last):
+        refused = treatment[ops[i].kind] < 0
+        tiles = table[places[distinct[i], c], mapping.TILE_BYTES, m]
+        for v in range(len(registers)):
+            state[_TILES, v] = max(state[_TILES, v], eighth + tiles[v])
+            limit, excess = 0.0, 0.0
+            if refused:
+                limit = _REFUSED
+            elif eighth + tiles[v] > memory:
+                limit, excess = _MEMORY, eighth + tiles[v] - memory
+            if limit > sums[LIMIT, v]:
+                sums[LIMIT, v], sums[EXCESS, v], sums[OPERATOR, v] = limit, excess, i
+    for v in range(len(registers)):
+        state[_TILES, v] = min(state[_TILES, v], memory)
 
 
 @compiled()
 def _run(
-    first, last, ops, input_starts, inputs, last_use, weights, treatment, settings,
-    peak, x, y, memory, registers, rate, distinct, entry, table, resident, total, rows,
+    first, last, ops, input_starts, inputs, last_use, weights, stripes, treatment,
+    settings, peak, distinct, places, c, table, m, pes, memory, registers, rates, state,
+    resident, at_hand, ahead, cycles, sums, rows,
 ):  # fmt: skip
-    """One pair: adds to `total` [TOTALS] and fills `rows` [N, ROW] where it has rows.
+    """One network on V x W machines: fills `cycles` [W, V] and `sums` [SUMS, V].
 
-    `resident` [N] is scratch: bytes of each output that are on chip.
+    `rows` [N, ROW] is filled too where it has rows; then V = W = 1. `state`,
+    `resident`, `at_hand` [N, V] (bytes of each output that are alive, and that can be
+    read, on chip) and `ahead` [W, V] are scratch.
     """
-    pes = x * y
-    reserve = _reserve(
-        first,
-        last,
-        distinct,
-        entry,
-        table,
-        x - 1,
-        y - 1,
-        memory,
-        registers,
-        treatment,
-        ops,
-        total,
-    )
-    if total[LIMIT] > _MEMORY:
-        return
-    capacity = pes * (memory - reserve)
-    kept = 0
-    if settings[1]:
-        kept = max(capacity - peak, 0)
-    to_fetch = 0
+    dispatch, use_of_weights = settings[0], settings[1]
+    lanes = len(registers)
+    sums[:] = 0.0
+    cycles[:] = 0.0
+    ahead[:] = 0.0
+    _check(first, last, ops, distinct, places, c, table, m, treatment, memory,
+           registers, state, sums)  # fmt: skip
+    total = 0.0
     for i in range(first, last):
-        to_fetch += weights[i]
-    # Weights stay where they are first come, first served.
-    kept = min(kept, to_fetch)
-    to_fetch -= kept
-    capacity -= kept
-    live, ahead = 0, 0
+        total += weights[i]
+    for v in range(lanes):
+        capacity = pes * (memory - state[_TILES, v])
+        kept = 0.0
+        if use_of_weights != STREAMED:
+            kept = min(max(capacity - peak, 0.0), total)
+        state[_CAPACITY, v] = capacity - kept
+        state[_KEPT, v] = 0.0 if use_of_weights == FIRST else kept
+        state[_TO_FETCH, v] = total - state[_KEPT, v]
+        state[_LIVE, v] = 0.0
+        state[_CHAIN, v] = 0.0
     for i in range(first, last):
-        op = ops[i]
+        op, n = ops[i], i - first
         factor = treatment[op.kind]
-        chosen = table[entry[distinct[i]], x - 1, y - 1]
-        spilled = 0
-        for e in range(input_starts[i], input_starts[i + 1]):
-            j = inputs[e]
-            if j < 0:
-                spilled += op.height * op.width * op.channels
-            else:
-                size = ops[j].out_height * ops[j].out_width * ops[j].filters
-                spilled += size - resident[j - first]
-        out = op.out_height * op.out_width * op.filters
-        fits = min(out, max(capacity - live, 0))
-        resident[i - first] = fits
-        live += fits
-        free = max(capacity - live, 0)
-        stays = min(kept, weights[i])
-        kept -= stays
-        streamed = weights[i] - stays
-        copies = chosen[_M_COPIES]
-        io_bytes = _read_again(streamed, copies, spilled, free + pes * reserve)
-        io_bytes += out if i == last - 1 else out - fits
-        fetched = min(ahead, streamed * _MICRO)
-        pending = io_bytes * _MICRO - fetched
-        io_cycles = _ceil(pending, rate)
-        on_chip = chosen[_M_CYCLES] * factor
-        dispatch = settings[0] if factor > 0 else 0
-        cycles = max(on_chip, io_cycles) + dispatch
-        # Whatever I/O time is left fetches the weights of later operators.
-        to_fetch -= streamed
-        room = min(max(free - streamed * copies, 0), to_fetch) * _MICRO
-        ahead = min(ahead - fetched + cycles * rate - pending, room)
-        arriving = io_bytes + streamed * (copies - 1)
-        total[CYCLES] += cycles
-        total[IO_BYTES] += io_bytes
-        total[PORT_BYTES] += arriving
-        if factor > 0:
-            total[PORT_BYTES] += chosen[_M_PORT]
-            total[RF_BYTES] += chosen[_M_RF]
-            total[LINK_BYTES] += chosen[_M_LINK]
-        if len(rows):
-            row = rows[i - first]
-            row[CYCLES], row[IO_BYTES] = cycles, io_bytes
-            row[PORT_BYTES] = arriving
+        row = places[distinct[i], c]
+        records = table[row, :, m]
+        out = float(op.out_height) * op.out_width * op.filters
+        own = weights[i]
+        after, following = 0.0, records
+        if stripes[i] < np.inf:
+            after = weights[i + 1]
+            following = table[places[distinct[i + 1], c], :, m]
+        for v in range(lanes):
+            copies = records[mapping.COPIES, v]
+            spilled, from_outside = 0.0, -1.0
+            for e in range(input_starts[i], input_starts[i + 1]):
+                j = inputs[e]
+                if j < 0:
+                    from_outside = float(op.height) * op.width * op.channels
+                else:
+                    size = float(ops[j].out_height) * ops[j].out_width * ops[j].filters
+                    spilled += size - at_hand[j - first, v]
+                    from_outside -= size if from_outside > 0.0 else 0.0
+            spilled += max(from_outside, 0.0)
+            room = max(state[_CAPACITY, v] - state[_LIVE, v], 0.0)
+            fits = min(out, room)
+            # A chain takes turns instead of spilling: its weights stay, and a stripe.
+            chain = max(state[_CHAIN, v], own * copies)
+            chain += after * following[mapping.COPIES, v]
+            fused = fits < out and room - chain >= stripes[i]
+            fits = min(out, max(room - chain, 0.0)) if fused else fits
+            state[_CHAIN, v] = chain if fused else 0.0
+            resident[n, v] = fits
+            at_hand[n, v] = out if fused else fits
+            live = state[_LIVE, v] + fits
+            free = max(state[_CAPACITY, v] - live, 0.0)
+            stays = min(state[_KEPT, v], own)
+            state[_KEPT, v] -= stays
+            streamed = own - stays
+            left = 0.0 if fused else out - fits
+            if last_use[i] == i:  # it leaves the chip
+                left = out
+            io = _read_again(streamed, copies, spilled, free + pes * state[_TILES, v])
+            io += left
+            arriving = io + streamed * (copies - 1.0)
+            sums[IO_BYTES, v] += io
+            sums[PORT_BYTES, v] += arriving
+            on_chip = 0.0
             if factor > 0:
-                row[PORT_BYTES] += chosen[_M_PORT]
-                row[RF_BYTES], row[LINK_BYTES] = chosen[_M_RF], chosen[_M_LINK]
-            row[SPILLED], row[LIVE] = out - fits, live
-            row[MAPPING] = chosen[_M_CODE]
-            row[BOUND_BY] = BY_CHIP
-            if factor == 0:
-                row[BOUND_BY] = BY_FUSION
-            elif dispatch > max(on_chip, io_cycles):
-                row[BOUND_BY] = BY_DISPATCH
-            elif io_cycles > on_chip:
-                row[BOUND_BY] = BY_IO
-        for e in range(input_starts[i], input_starts[i + 1]):
-            j = inputs[e]
-            if j >= 0 and last_use[j] == i:
-                live -= resident[j - first]
-                resident[j - first] = 0
-        if last_use[i] == i:
-            live -= resident[i - first]
-            resident[i - first] = 0
+                on_chip = records[mapping.CYCLES, v] * factor
+                sums[PORT_BYTES, v] += records[mapping.PORT_BYTES, v]
+                sums[LINK_BYTES, v] += records[mapping.LINK_BYTES, v]
+                sums[RF_BYTES, v] += records[mapping.RF_BYTES, v]
+            # Whatever I/O time is left fetches the weights of later operators.
+            state[_TO_FETCH, v] -= streamed
+            for_later = min(max(free - streamed * copies, 0.0), state[_TO_FETCH, v])
+            fixed = dispatch if factor > 0 else 0.0
+            for w in range(len(rates)):
+                fetched = min(ahead[w, v], streamed)
+                pending = io - fetched
+                io_cycles = _ceil(pending, rates[w])
+                taken = max(on_chip, io_cycles) + fixed
+                spare = max(taken * rates[w] - pending, 0.0)
+                ahead[w, v] = min(ahead[w, v] - fetched + spare, for_later)
+                cycles[w, v] += taken
+                if len(rows):
+                    rows[n, CYCLES] = taken
+                    rows[n, BOUND_BY] = BY_CHIP
+                    if factor == 0:
+                        rows[n, BOUND_BY] = BY_FUSION
+                    elif fixed > max(on_chip, io_cycles):
+                        rows[n, BOUND_BY] = BY_DISPATCH
+                    elif io_cycles > on_chip:
+                        rows[n, BOUND_BY] = BY_IO
+            if len(rows):
+                rows[n, IO_BYTES], rows[n, PORT_BYTES] = io, arriving
+                if factor > 0:
+                    rows[n, PORT_BYTES] += records[mapping.PORT_BYTES, v]
+                    rows[n, LINK_BYTES] = records[mapping.LINK_BYTES, v]
+                    rows[n, RF_BYTES] = records[mapping.RF_BYTES, v]
+                rows[n, SPILLED], rows[n, LIVE] = left, live
+                rows[n, FUSED], rows[n, ROW_OF_TABLE] = fused, row
+            for e in range(input_starts[i], input_starts[i + 1]):
+                j = inputs[e]
+                if j >= 0 and last_use[j] == i:
+                    live -= resident[j - first, v]
+                    resident[j - first, v] = 0.0
+            if last_use[i] == i:
+                live -= resident[n, v]
+                resident[n, v] = 0.0
+            state[_LIVE, v] = live
 
 
 @compiled(parallel=True)
 def run_all(
-    ops, input_starts, inputs, starts, last_use, weights, treatment, settings, peak,
-    network, compute, memory, rate, distinct, lane, entry, table, totals,
+    ops, input_starts, inputs, starts, last_use, weights, stripes, treatment, settings,
+    peak, distinct, places, table, network, classes, memory_of, pes, memory, registers,
+    rates, cycles, sums,
 ):  # fmt: skip
-    """Fills `totals` [B, TOTALS], pairs in parallel."""
-    no_rows = np.empty((0, ROW), dtype=np.int64)
-    for b in prange(len(network)):
-        first, last = starts[network[b]], starts[network[b] + 1]
-        resident = np.zeros(last - first, dtype=np.int64)
+    """Runs S bundles of a network and V x W machines, in parallel.
+
+    After the workload and its mappings: for each bundle its network, its class of
+    machines in `places`, its local memory in `table`; PEs [S], bytes of local memory
+    [S] and register files [S, V], bytes of I/O a cycle [S, W]. Fills `cycles` [S, W, V]
+    and `sums` [S, SUMS, V].
+    """
+    lanes, widths = registers.shape[1], rates.shape[1]
+    no_rows = np.empty((0, ROW))
+    for s in prange(len(network)):
+        k = network[s]
+        first, last = starts[k], starts[k + 1]
+        resident = np.zeros((last - first, lanes))
+        at_hand = np.zeros((last - first, lanes))
+        state = np.empty((_STATE, lanes))
+        ahead = np.empty((widths, lanes))
         _run(
-            first, last, ops, input_starts, inputs, last_use, weights, treatment,
-            settings, peak[network[b]], compute[b, 0], compute[b, 1], memory[b],
-            compute[b, 4], rate[b], distinct, entry[:, lane[b]], table, resident,
-            totals[b], no_rows,
+            first, last, ops, input_starts, inputs, last_use, weights, stripes,
+            treatment, settings, peak[k], distinct, places, classes[s], table,
+            memory_of[s], pes[s], memory[s], registers[s], rates[s], state, resident,
+            at_hand, ahead, cycles[s], sums[s], no_rows,
         )  # fmt: skip
 
 
 @compiled()
 def run_rows(
-    ops, input_starts, inputs, starts, last_use, weights, treatment, settings, peak,
-    network, compute, memory, rate, distinct, lane, entry, table, rows,
+    ops, input_starts, inputs, starts, last_use, weights, stripes, treatment, settings,
+    peak, distinct, places, table, pes, memory, registers, rates, rows,
 ):  # fmt: skip
     """Fills `rows` [N, ROW] of a single pair."""
-    total = np.zeros(TOTALS, dtype=np.int64)
-    resident = np.zeros(len(ops), dtype=np.int64)
+    resident, at_hand = np.zeros((len(ops), 1)), np.zeros((len(ops), 1))
+    state, ahead = np.empty((_STATE, 1)), np.empty((1, 1))
+    cycles, sums = np.empty((1, 1)), np.empty((SUMS, 1))
     _run(
-        starts[0], starts[1], ops, input_starts, inputs, last_use, weights, treatment,
-        settings, peak[0], compute[0, 0], compute[0, 1], memory[0], compute[0, 4],
-        rate[0], distinct, entry[:, lane[0]], table, resident, total, rows,
+        starts[0], starts[1], ops, input_starts, inputs, last_use, weights, stripes,
+        treatment, settings, peak[0], distinct, places, 0, table, 0, pes[0], memory[0],
+        registers[0], rates[0], state, resident, at_hand, ahead, cycles, sums, rows,
     )  # fmt: skip

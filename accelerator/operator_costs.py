@@ -6,10 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nahas.accelerator import network_pass
-from nahas.accelerator.cost_model import dynamic_energy_pj, pass_arguments, ports
+from nahas.accelerator.cost_model import (
+    dynamic_energy_pj,
+    io_rate,
+    pass_arguments,
+    ports,
+)
 from nahas.accelerator.machines import Machines, leakage_mw
-from nahas.accelerator.mapping import describe
-from nahas.accelerator.mapping_table import map_all
+from nahas.accelerator.mapping import CODE, bound, describe
+from nahas.accelerator.mapping_table import Mappings, map_pairs
 from nahas.accelerator.template import Accelerator, Platform
 from nahas.accelerator.workload import Kind, Workload
 
@@ -28,6 +33,8 @@ class OperatorCosts:
         io_bytes: [N] over the I/O, at its turn or fetched ahead.
         spilled_bytes: [N] of its output that do not fit on chip.
         live_bytes: [N] of activations on chip while it runs.
+        fused: [N] whether it takes turns with the next, stripe by stripe, so that its
+            output never is whole.
         bound: What bounds each.
         mapping: How each is spread.
     """
@@ -39,8 +46,26 @@ class OperatorCosts:
     io_bytes: NDArray[np.int64]
     spilled_bytes: NDArray[np.int64]
     live_bytes: NDArray[np.int64]
+    fused: NDArray[np.bool_]
     bound: tuple[str, ...]
     mapping: tuple[str, ...]
+
+
+def codes(
+    workload: Workload, accelerator: Accelerator, platform: Platform | None = None
+) -> NDArray[np.float64]:
+    """[N] codes (`mapping.choices`) of the mappings chosen for a network."""
+    mappings = _mappings(workload, Machines.of([accelerator]), platform or Platform())
+    chosen: NDArray[np.float64] = mappings.table[
+        mappings.places[mappings.distinct, 0], CODE, 0, 0
+    ]
+    return chosen
+
+
+def _mappings(workload: Workload, machines: Machines, platform: Platform) -> Mappings:
+    network = np.zeros(1, dtype=np.int64)
+    columns = np.column_stack([machines.compute, machines.memory])
+    return map_pairs(workload, columns, network, ports(platform))[0]
 
 
 def per_operator(
@@ -57,19 +82,25 @@ def per_operator(
         )
     platform = platform or Platform()
     machines = Machines.of([accelerator])
-    network = np.zeros(1, dtype=np.int64)
-    mapped = map_all(workload, machines.compute, network, ports(platform))
-    rows = np.zeros((len(workload), network_pass.ROW), dtype=np.int64)
+    mappings = _mappings(workload, machines, platform)
+    rows = np.zeros((len(workload), network_pass.ROW))
     network_pass.run_rows(
-        *pass_arguments(workload, machines, network, platform), *mapped, rows
+        *pass_arguments(workload, platform),
+        *mappings,
+        machines.pes.astype(np.float64),
+        machines.memory.astype(np.float64),
+        machines.compute[:, 4:5].astype(np.float64),
+        io_rate(machines.bandwidth[:, None], platform),
+        rows,
     )
-    cycles = rows[:, network_pass.CYCLES]
+    cycles = rows[:, network_pass.CYCLES].astype(np.int64)
     dynamic = dynamic_energy_pj(
         rows, workload.macs, machines.memory, machines.compute[:, 4], platform
     )
     latency_ms = cycles / (platform.clock_mhz * 1e3)
     leakage = leakage_mw(machines, platform) * latency_ms * 1e6
-    codes = [describe(code) for code in rows[:, network_pass.MAPPING]]
+    chosen = mappings.table[rows[:, network_pass.ROW_OF_TABLE].astype(int), :, 0, 0]
+    mapped = chosen[:, CODE]
     multiplies = workload.operators["kind"] <= Kind.DENSE
     return OperatorCosts(
         cycles=cycles,
@@ -77,15 +108,16 @@ def per_operator(
         macs=workload.macs,
         utilization=workload.macs
         / (np.maximum(cycles, 1) * accelerator.macs_per_cycle),
-        io_bytes=rows[:, network_pass.IO_BYTES],
-        spilled_bytes=rows[:, network_pass.SPILLED],
-        live_bytes=rows[:, network_pass.LIVE],
+        io_bytes=rows[:, network_pass.IO_BYTES].astype(np.int64),
+        spilled_bytes=rows[:, network_pass.SPILLED].astype(np.int64),
+        live_bytes=rows[:, network_pass.LIVE].astype(np.int64),
+        fused=rows[:, network_pass.FUSED] > 0,
         bound=tuple(
-            _BOUND_NAMES[by] if by else codes[i][1]
-            for i, by in enumerate(rows[:, network_pass.BOUND_BY])
+            _BOUND_NAMES[int(by)] if by else bound(code)
+            for by, code in zip(rows[:, network_pass.BOUND_BY], mapped, strict=True)
         ),
         mapping=tuple(
-            code[0] if weighted else "spread over all PEs and lanes"
-            for code, weighted in zip(codes, multiplies, strict=True)
+            describe(code) if weighted else "spread over all PEs and lanes"
+            for code, weighted in zip(mapped, multiplies, strict=True)
         ),
     )

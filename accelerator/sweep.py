@@ -8,9 +8,9 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from nahas.accelerator.cost_model import evaluate_machines
+from nahas.accelerator.cost_model import evaluate_axes
 from nahas.accelerator.grid import GRID, GRID_SIZE, accelerator_at, grid_shape
-from nahas.accelerator.machines import Machines
+from nahas.accelerator.machines import Axes
 from nahas.accelerator.metrics import Metrics
 from nahas.accelerator.template import Accelerator, Platform
 from nahas.accelerator.workload import Workload
@@ -69,14 +69,9 @@ def score(metrics: Metrics, objective: str) -> NDArray[np.float64]:
 
 
 @cache
-def grid_machines() -> Machines:
-    """All points of the grid as arrays, the last knob changing fastest."""
-    axes = [np.asarray(values, dtype=np.float64) for values in GRID.values()]
-    knobs = [axis.reshape(-1) for axis in np.meshgrid(*axes, indexing="ij")]
-    compute = np.stack([*knobs[:4], knobs[5] * 1024], axis=1)
-    return Machines(
-        compute.astype(np.int64), (knobs[4] * 2**20).astype(np.int64), knobs[6]
-    )
+def grid_axes() -> Axes:
+    """The grid, the last knob changing fastest."""
+    return Axes.of(list(GRID.values()))
 
 
 def sweep(
@@ -102,7 +97,7 @@ def sweep(
             f"`workload` must be a single network. Received {workload.networks}."
         )
     start = perf_counter()
-    metrics = evaluate_machines(workload, grid_machines(), platform)
+    metrics = evaluate_axes(workload, grid_axes(), platform)
     scores = score(metrics, objective)
     allowed = (
         metrics.feasible

@@ -82,6 +82,10 @@ class Capabilities:
                 raise _wrong(f"slow[{kind.name.lower()}]", "at least 1", factor)
 
 
+WEIGHTS = ("streamed", "resident", "first")
+"""How weights come: each time, once, or for the first time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Platform:
     """What surrounds the template and is not searched.
@@ -122,8 +126,8 @@ class Platform:
                 _check_positive(
                     self, spec.name, minimum=0 if "dispatch" in spec.name else None
                 )
-        if self.weights not in ("streamed", "resident"):
-            raise _wrong("weights", "'streamed' or 'resident'", self.weights)
+        if self.weights not in WEIGHTS:
+            raise _wrong("weights", f"one of {', '.join(WEIGHTS)}", self.weights)
 
 
 PLATFORM_RANGES: dict[str, tuple[int, int]] = {

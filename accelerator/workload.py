@@ -2,13 +2,14 @@
 
 An operator is the loop nest
 
-    O[g*Kg + k, y, x] += W[g*Kg + k, c, r, s] * I[g*Cg + c, y*stride + r, x*stride + s]
+    O[g*Kg + k, y, x] += W[g*Kg + k, c, r, s] * I[g*Cg + c, y*sy + r*d, x*sx + s*d]
 
 over groups g, filters k < Kg = filters/groups, channels c < Cg = channels/groups,
-output rows y < out_height, output columns x < out_width and the kernel's r, s. A
-depthwise convolution has groups = channels, a dense layer 1x1 maps and a 1x1 kernel, a
-pool no weights (groups = channels). Element-wise operators (add, multiply, concat and
-the table look-ups) have no kernel. Data are int8, one byte an element; biases int32.
+output rows y < out_height, output columns x < out_width and the kernel's r, s, with
+strides sy, sx and dilation d. A depthwise convolution has groups = channels, a dense
+layer 1x1 maps and a 1x1 kernel, a pool no weights (groups = channels). The other
+operators have no kernel: element-wise ones, table look-ups, and those that only move or
+reduce what they read. Data are int8, one byte an element; biases int32.
 """
 
 from collections.abc import Sequence
@@ -21,7 +22,14 @@ from numpy.typing import NDArray
 
 
 class Kind(IntEnum):
-    """What an operator does."""
+    """What an operator does.
+
+    Convolution, depthwise and dense multiply by weights. Sigmoid, swish, h-swish and
+    LOOKUP (any other function of one element) read a table. ADD and MULTIPLY combine
+    two maps, or a map and a constant or a smaller map; REDUCE sums or averages
+    over any axes; RESIZE interpolates; MOVE copies: what a pad, a slice or a transpose
+    that nothing absorbs does.
+    """
 
     CONV = 0
     DEPTHWISE = 1
@@ -33,6 +41,10 @@ class Kind(IntEnum):
     SIGMOID = 7
     SWISH = 8
     HSWISH = 9
+    LOOKUP = 10
+    REDUCE = 11
+    RESIZE = 12
+    MOVE = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +58,19 @@ class Operator:
             inputs; -1 is the network's input.
         height: Rows of the input map.
         width: Columns of the input map.
-        channels: Channels of the input (of the first input, for add and multiply;
-            of all inputs together, for concat).
+        channels: Channels of the input. Where several maps are combined (add, multiply,
+            concat) all that is read, laid over the output's map: 2 C for the sum of
+            two maps of C channels, C for a map times a gate.
         out_height: Rows of the output map.
         out_width: Columns of the output map.
         filters: Channels of the output.
-        kernel_height: Rows of the kernel; 1 where there is none.
+        kernel_height: Rows of the kernel, or of the window that a resize
+            interpolates; 1 where there is none.
         kernel_width: Columns of the kernel.
-        stride: Step of the kernel, the same both ways.
+        stride_height: Step of the kernel down the rows.
+        stride_width: Step of the kernel along the columns.
         groups: Groups of channels that do not mix.
+        dilation: Step between the kernel's taps, the same both ways.
     """
 
     name: str
@@ -68,8 +84,10 @@ class Operator:
     filters: int
     kernel_height: int = 1
     kernel_width: int = 1
-    stride: int = 1
+    stride_height: int = 1
+    stride_width: int = 1
     groups: int = 1
+    dilation: int = 1
 
     def __post_init__(self) -> None:
         sizes = (
@@ -81,8 +99,10 @@ class Operator:
             self.filters,
             self.kernel_height,
             self.kernel_width,
-            self.stride,
+            self.stride_height,
+            self.stride_width,
             self.groups,
+            self.dilation,
         )
         if min(sizes) < 1:
             names = (spec.name for spec in fields(self)[3:])
@@ -210,7 +230,8 @@ def workload(networks: Sequence[Sequence[Operator]]) -> Workload:
                 )
             rows.append(
                 (op.kind, op.height, op.width, op.channels, op.out_height, op.out_width,
-                 op.filters, op.kernel_height, op.kernel_width, op.stride, op.groups)
+                 op.filters, op.kernel_height, op.kernel_width, op.stride_height,
+                 op.stride_width, op.groups, op.dilation)
             )  # fmt: skip
             names.append(op.name)
             inputs += [i if i < 0 else first + i for i in op.inputs]

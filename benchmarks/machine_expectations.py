@@ -44,7 +44,7 @@ EDGETPU_S = (
 )
 
 EXPLANATION = """\
-Where an expectation is missed:
+Where an expectation is missed, or nearly:
 
 - *Fused against resolution.* With few channels both blocks end up at the fixed dispatch
   cost on small maps, of which the fused block pays two and the plain one three: there
@@ -251,8 +251,10 @@ def resnet50() -> Workload:
         groups: int = 1,
     ) -> int:
         name = f"{kind.name.lower()}{len(operators)}"
-        operators.append(Operator(name, kind, inputs, size, size, channels, out, out,
-                                  filters, kernel, kernel, stride, groups))  # fmt: skip
+        operators.append(
+            Operator(name, kind, inputs, size, size, channels, out, out, filters,
+                     kernel, kernel, stride, stride, groups)
+        )  # fmt: skip
         return len(operators) - 1
 
     last = add(Kind.CONV, (-1,), 224, 3, 112, 64, 7, 2)

@@ -114,21 +114,22 @@ def _block(number: int, block: Block, size: int, channels: int) -> _Piece:
     rows, name = _Rows(size, channels), f"block{number}"
     entry = rows.last
     wide = expanded(block, channels)
+    early, late = (1, block.stride) if block.late else (block.stride, 1)
     if block.kind == "fused_ibn":
-        rows.conv(f"{name}/fused", wide, block.kernel, block.stride, block.groups)
+        rows.conv(f"{name}/fused", wide, block.kernel, early, block.groups)
         rows.activate(f"{name}/fused", block.activation)
     else:
         if block.expansion > 1:
             rows.conv(f"{name}/expand", wide, groups=block.groups)
             rows.activate(f"{name}/expand", block.activation)
-        rows.depthwise(f"{name}/depthwise", block.kernel, block.stride)
+        rows.depthwise(f"{name}/depthwise", block.kernel, early)
         rows.activate(f"{name}/depthwise", block.activation)
     if block.se:
         rows.squeeze_and_excite(
             f"{name}/se", squeezed(block, channels), block.activation
         )
     if block.kind != "fused_ibn" or block.expansion > 1:
-        rows.conv(f"{name}/project", block.filters)
+        rows.conv(f"{name}/project", block.filters, stride=late)
     if block.adds(channels):
         rows.combine(f"{name}/add", Kind.ADD, entry)
     return rows.piece()
@@ -171,7 +172,9 @@ class _Rows:
                       self.size)  # fmt: skip
 
     def combine(self, name: str, kind: Kind, other: int) -> None:
-        self._add(name, kind, self.channels, self.size, inputs=(self.last, other))
+        maps = 2 if kind is Kind.ADD else 1  # a gate is no map
+        channels, self.channels = self.channels, maps * self.channels
+        self._add(name, kind, channels, self.size, inputs=(self.last, other))
 
     def squeeze_and_excite(self, name: str, filters: int, activation: str) -> None:
         entry, size, channels = self.last, self.size, self.channels
@@ -189,7 +192,8 @@ class _Rows:
     ) -> None:  # fmt: skip
         self.done.append(
             Operator(name, kind, inputs or (self.last,), self.size, self.size,
-                     self.channels, out, out, filters, kernel, kernel, stride, groups)
+                     self.channels, out, out, filters, kernel, kernel, stride, stride,
+                     groups)
         )  # fmt: skip
         self.last = len(self.done) - 1
         self.size, self.channels = out, filters

@@ -37,14 +37,17 @@ class Block:
     Attributes:
         kind: "ibn", or "fused_ibn" whose expansion is the k x k convolution itself.
         kernel: Rows and columns of the k x k convolution, odd.
-        expansion: Expanded channels over input channels. An ibn of expansion 1 has no
-            expansion convolution, a fused one is a single k x k convolution.
+        expansion: Expanded channels over input channels, not always whole. An ibn of
+            expansion 1 has no expansion convolution, a fused one is a single k x k
+            convolution.
         filters: Channels of the output.
-        stride: Of the k x k convolution.
+        stride: Of the k x k convolution, or of the projection where `late`.
         groups: Of the expansion or the fused convolution.
         se: Squeezed channels of squeeze-and-excite over input channels; 0 for none.
         activation: One of `ACTIVATIONS`.
         skip: Adds the input to the output where the two have one shape.
+        late: The projection strides, not the k x k convolution: EfficientNet-EdgeTPU's
+            fused blocks.
 
     Raises:
         ValueError: If a field has no meaning.
@@ -52,27 +55,38 @@ class Block:
 
     kind: str
     kernel: int
-    expansion: int
+    expansion: float
     filters: int
     stride: int = 1
     groups: int = 1
     se: float = 0.0
     activation: str = "relu6"
     skip: bool = True
+    late: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise _wrong("kind", f"one of {', '.join(KINDS)}", self.kind)
         _check_activation(self.activation)
-        _check_counts(self, ("kernel", "expansion", "filters", "stride", "groups"))
+        _check_counts(self, ("kernel", "filters", "stride", "groups"))
+        if isinstance(self.expansion, bool) or not (
+            isinstance(self.expansion, int | float) and 1 <= self.expansion < inf
+        ):
+            raise _wrong("expansion", "a number from 1 up", self.expansion)
+        if self.expansion == int(self.expansion):  # equal blocks must have one text
+            object.__setattr__(self, "expansion", int(self.expansion))
         if self.kernel % 2 == 0:
             raise _wrong("kernel", "odd", self.kernel)
         if not isinstance(self.se, int | float) or not 0 <= self.se <= 1:
             raise _wrong("se", "between 0 and 1", self.se)
         # Equal blocks must have one text: 1, 1.0 and NumPy's are written differently.
         object.__setattr__(self, "se", float(self.se))
-        if not isinstance(self.skip, bool):
-            raise _wrong("skip", "True or False", self.skip)
+        for name in ("skip", "late"):
+            if not isinstance(getattr(self, name), bool):
+                raise _wrong(name, "True or False", getattr(self, name))
+
+        if self.late and self.kind == "fused_ibn" and self.expansion == 1:
+            raise _wrong("late", "False where there is no projection", self.late)
 
     def adds(self, channels: int) -> bool:
         """Whether the block adds its input, of so many channels, to its output."""
@@ -84,7 +98,8 @@ class Block:
         parts += [f"s{self.stride}"] if self.stride > 1 else []
         parts += [f"g{self.groups}"] if self.groups > 1 else []
         parts += [f"se{self.se!r}"] if self.se else []
-        return "_".join([*parts, self.activation] + ["noskip"] * (not self.skip))
+        flags = ["noskip"] * (not self.skip) + ["late"] * self.late
+        return "_".join([*parts, self.activation, *flags])
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +239,7 @@ def expanded(block: Block, channels: int) -> int:
     """
     if block.kind == "fused_ibn" and block.expansion == 1:
         return block.filters
-    return channels * block.expansion
+    return round(channels * block.expansion)
 
 
 def scale(filters: int, width: float, divisor: int = 8) -> int:
@@ -265,6 +280,7 @@ def _count(name: str) -> str:
     return rf"(?P<{name}>[1-9][0-9]*)"
 
 
+_NUMBER = r"[1-9][0-9]*(\.[0-9]+)?"
 _ACTIVATION = rf"(?P<activation>{'|'.join(ACTIVATIONS)})"
 _INPUT = re.compile(
     rf"r{_count('resolution')}(x{_count('channels')})?_c{_count('classes')}"
@@ -274,9 +290,10 @@ _STEM = re.compile(
 )
 _HEAD = re.compile(rf"head_f{_count('filters')}_{_ACTIVATION}")
 _BLOCK = re.compile(
-    rf"(?P<kind>ibn|fused-ibn)_k{_count('kernel')}_e{_count('expansion')}"
+    rf"(?P<kind>ibn|fused-ibn)_k{_count('kernel')}_e(?P<expansion>{_NUMBER})"
     rf"_f{_count('filters')}(_s{_count('stride')})?(_g{_count('groups')})?"
     rf"(_se(?P<se>[0-9]+(\.[0-9]+)?(e-[0-9]+)?))?_{_ACTIVATION}(?P<noskip>_noskip)?"
+    r"(?P<late>_late)?"
 )
 
 
@@ -304,13 +321,14 @@ def _block(words: list[str], place: int) -> Block:
         return Block(
             kind=found["kind"].replace("-", "_"),
             kernel=int(found["kernel"]),
-            expansion=int(found["expansion"]),
+            expansion=float(found["expansion"]),
             filters=int(found["filters"]),
             stride=int(found["stride"] or 1),
             groups=int(found["groups"] or 1),
             se=float(found["se"] or 0),
             activation=found["activation"],
             skip=found["noskip"] is None,
+            late=found["late"] is not None,
         )
     except ValueError as error:
         raise ValueError(

@@ -60,6 +60,7 @@ def _block(x: Any, block: Block, name: str) -> Any:
     channels = x.shape[-1]
     wide = expanded(block, channels)
     fused = block.kind == "fused_ibn"
+    early, late = (1, block.stride) if block.late else (block.stride, 1)
     y = x
     if fused:
         y = _conv(
@@ -67,7 +68,7 @@ def _block(x: Any, block: Block, name: str) -> Any:
             wide,
             block.kernel,
             f"{name}_fused",
-            strides=block.stride,
+            strides=early,
             groups=block.groups,
             activation=block.activation,
         )
@@ -83,7 +84,7 @@ def _block(x: Any, block: Block, name: str) -> Any:
             )
         y = layers.DepthwiseConv2D(
             block.kernel,
-            strides=block.stride,
+            strides=early,
             padding="same",
             use_bias=False,
             name=f"{name}_depthwise",
@@ -92,7 +93,7 @@ def _block(x: Any, block: Block, name: str) -> Any:
     if block.se:
         y = _squeeze_and_excite(y, block, channels, f"{name}_se")
     if not (fused and block.expansion == 1):  # then the one convolution is the block
-        y = _conv(y, block.filters, 1, f"{name}_project")
+        y = _conv(y, block.filters, 1, f"{name}_project", strides=late)
     if block.adds(channels):
         y = layers.Add(name=f"{name}_add")([x, y])
     return y

@@ -14,8 +14,13 @@ if TYPE_CHECKING:
 
 _RAW = argparse.RawDescriptionHelpFormatter
 _MODEL = """\
-MODEL is a published network (keras:MobileNetV2, keras:EfficientNetB0 .. B7), a
-network's text, a pair's JSON (best.json of a study), or a file that holds one."""
+MODEL is a model file (.keras, .tflite, .onnx), a model of Keras Applications
+(keras:ResNet50), a published network by its name (below), a network's text, a pair's
+JSON (best.json of a study), or a file that holds one of these two.
+
+Published networks: MobileNetV2, EfficientNetB0 .. B7, EfficientNetLite0 .. 4,
+EfficientNetEdgeTPU-S, -M, -L, MobileNetEdgeTPU-0.75, -1, -1.25, -1.5, -1.75,
+MobileNetEdgeTPUv2-Tiny, -XS, -S, -M, -L, MnasNet-A1, -B1."""
 _OBJECTIVES = ("latency", "energy", "edp", "edap")
 # Column of the table: column of `Simulation.operators`, and how it is shown.
 _ROW_COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
@@ -177,9 +182,10 @@ def _check_top(top: int | None) -> None:
 def _print_simulation(found: "Simulation", top: int | None) -> None:
     from nahas.costs import WEIGHTS
 
-    size = found.model.network.resolution
+    first = found.workload.operators[0]
+    size = f"{first['height']}x{first['width']}"
     values = asdict(found.accelerator).items()
-    print(f"{found.model.name} at {size}x{size} on")
+    print(f"{found.model.name} at {size} on")
     print(", ".join(f"{name} {value:g}" for name, value in values))
     print()
     sides = [found.with_weights(weights).summary() for weights in WEIGHTS]

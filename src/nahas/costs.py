@@ -6,7 +6,6 @@ The two functions behind `nahas simulate` and `nahas sweep`, for notebooks too.
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from math import inf, isfinite
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,15 +18,11 @@ from nahas.accelerator.metrics import Metrics
 from nahas.accelerator.operator_costs import per_operator
 from nahas.accelerator.template import Accelerator, Platform
 from nahas.accelerator.workload import Kind, Workload
-from nahas.models import Model, resolve
-from nahas.search_space.joint import Candidate
-from nahas.search_space.lower import lower
-from nahas.search_space.network import Network
+from nahas.models import Model, Named, resolve
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Named = str | Path | Network | Candidate | Model
 WEIGHTS = ("streamed", "resident")
 
 
@@ -64,7 +59,7 @@ class Simulation:
                 "input": _shapes(rows, "height", "width", "channels"),
                 "output": _shapes(rows, "out_height", "out_width", "filters"),
                 "kernel": rows["kernel_height"],
-                "stride": rows["stride"],
+                "stride": rows["stride_height"],
                 "groups": rows["groups"],
                 "macs": costs.macs,
                 "parameters": self.workload.parameters,
@@ -113,7 +108,7 @@ class Simulation:
         """Everything, in JSON's types: a summary for each use of weights, and rows."""
         return {
             "model": self.model.name,
-            "network": str(self.model.network),
+            "network": str(self.model.network) if self.model.network else None,
             "accelerator": asdict(self.accelerator),
             **{name: self.with_weights(name).summary() for name in WEIGHTS},
             "operators": self.operators.to_dict("records")
@@ -139,7 +134,7 @@ def simulate(
     """
     found = resolve(model)
     chosen = accelerator or found.accelerator or BASELINE
-    workload, platform = lower([found.network]), platform or Platform()
+    workload, platform = found.workload, platform or Platform()
     metrics = evaluate(workload, [chosen], platform)
     return Simulation(found, workload, chosen, platform, metrics)
 
@@ -167,7 +162,7 @@ def sweep(
         "max_power_mw": max_power_mw,
     }
     return grid_sweep.sweep(
-        lower([resolve(model).network]),
+        resolve(model).workload,
         objective=objective,
         platform=platform,
         top=top,

@@ -1,81 +1,134 @@
-"""Models: what a user names on the command line, as a network and its accelerator.
+"""Models: what a user names on the command line, as a workload and its accelerator.
 
-A model is a published network (`keras:EfficientNetB0`), a network's one-line text, a
-pair's JSON, or a file that holds one of the two.
+A model is a published network (`MnasNet-B1`), a model of Keras Applications
+(`keras:ResNet50`), a model file (`.keras`, `.tflite`, `.onnx`), a network's one-line
+text, a pair's JSON, or a file that holds one of these two.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nahas.accelerator.template import Accelerator
+from nahas.accelerator.workload import Workload
 from nahas.decode import nearest
 from nahas.search_space.joint import Candidate
+from nahas.search_space.lower import lower
 from nahas.search_space.network import Network
 from nahas.search_space.published import PUBLISHED
 
 PREFIX = "keras:"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """A network by its name.
+    """A model by its name.
 
     Attributes:
         name: What the user called it.
-        network: The network.
+        workload: Its operators.
+        network: The network, where it is one of our own kind.
         accelerator: The accelerator that came with it; None for none.
     """
 
     name: str
-    network: Network
+    workload: Workload
+    network: Network | None = None
     accelerator: Accelerator | None = None
 
 
-def resolve(model: str | Path | Network | Candidate | Model) -> Model:
+Named = str | Path | Network | Candidate | Model
+"""What names a model; a Keras model does too."""
+
+
+def resolve(model: Any) -> Model:
     """The model that a word, a file or a value names.
+
+    Args:
+        model: Text, a path, a `Network`, a `Candidate`, a Keras model or a `Model`.
 
     >>> resolve("keras:MobileNetV2").network.resolution
     224
 
     Raises:
-        ValueError: If no model is named so, or a text is not a network.
+        ValueError: If no model is named so, a text is not a network, or a file holds an
+            operator that cannot be costed.
         TypeError: If it is something else.
     """
     if isinstance(model, Model):
         return model
     if isinstance(model, Network):
-        return Model("network", model)
+        return _of_network("network", model)
     if isinstance(model, Candidate):
-        return Model("pair", model.network, model.accelerator)
+        return _of_network("pair", model.network, model.accelerator)
+    if type(model).__module__.split(".")[0] != "builtins" and hasattr(model, "layers"):
+        from nahas.accelerator.import_keras import import_keras
+
+        return Model(str(model.name), import_keras(model))
     if not isinstance(model, str | Path):
         raise TypeError(
-            "`model` must be text, a path, a Network or a Candidate. Received "
-            f"{type(model).__name__}."
+            "`model` must be text, a path, a Network, a Candidate or a Keras model. "
+            f"Received {type(model).__name__}."
         )
     text = str(model).strip()
+    if text.removeprefix(PREFIX) in PUBLISHED:
+        return _of_network(text, PUBLISHED[text.removeprefix(PREFIX)])
     if text.startswith(PREFIX):
-        return Model(text, _published(text))
+        return _application(text)
     if _is_file(text):
-        return _parse(_read(Path(text)), Path(text).name)
+        return _of_file(Path(text))
     if " " not in text and not text.startswith("{"):
-        return Model(text, _network_of_word(text))
+        return _of_network(text, _network_of_word(text))
     return _parse(text, "network")
 
 
-def known() -> list[str]:
-    """Names of the published networks, as `resolve` takes them."""
-    return [PREFIX + name for name in PUBLISHED]
+def _of_network(
+    name: str, network: Network, accelerator: Accelerator | None = None
+) -> Model:
+    return Model(name, lower([network]), network, accelerator)
 
 
-def _published(name: str) -> Network:
-    found = PUBLISHED.get(name.removeprefix(PREFIX))
-    if found is None:
+def _application(text: str) -> Model:
+    from nahas.accelerator.import_keras import applications, import_keras
+
+    name, models = text.removeprefix(PREFIX), applications()
+    if name not in models:
+        names = [PREFIX + other for other in models]
         raise ValueError(
-            f"The model must be one of {', '.join(known())}. Received {name!r}."
-            f"{nearest(name, known())}"
+            f"The model must be {PREFIX} and a name of Keras Applications. Received "
+            f"{text!r}.{nearest(text, names)}"
         )
-    return found
+    return Model(text, import_keras(models[name]()))
+
+
+def _of_file(path: Path) -> Model:
+    importers: dict[str, Callable[[Path], Workload]] = {
+        ".keras": _read_keras, ".tflite": _read_tflite, ".onnx": _read_onnx,
+    }  # fmt: skip
+    importer = importers.get(path.suffix.lower())
+    return (
+        Model(path.name, importer(path)) if importer else _parse(_read(path), path.name)
+    )
+
+
+def _read_keras(path: Path) -> Workload:
+    from nahas.accelerator.import_keras import import_keras, read_keras
+
+    return import_keras(read_keras(path))
+
+
+def _read_tflite(path: Path) -> Workload:
+    from nahas.accelerator.import_tflite import import_tflite
+
+    return import_tflite(path)
+
+
+def _read_onnx(path: Path) -> Workload:
+    from nahas.accelerator.import_onnx import import_onnx
+
+    return import_onnx(path)
 
 
 def _network_of_word(word: str) -> Network:
@@ -84,9 +137,10 @@ def _network_of_word(word: str) -> Network:
         return Network.parse(word)
     except ValueError:
         raise ValueError(
-            f"The model must be one of {', '.join(known())}, a network's text, a "
-            "pair's JSON, or a file that holds one of the two. Received "
-            f"{word!r}.{nearest(PREFIX + word, known())}"
+            "The model must be a published network such as MobileNetV2, keras:NAME of "
+            "Keras Applications, a network's text, a pair's JSON, or a file: .keras, "
+            ".tflite, .onnx, or one that holds a text or a pair. Received "
+            f"{word!r}.{nearest(word, list(PUBLISHED))}"
         ) from None
 
 
@@ -113,5 +167,5 @@ def _parse(text: str, name: str) -> Model:
                 f"A pair must be sound JSON. Received {name}: {error}."
             ) from error
         pair = Candidate.from_json(table)
-        return Model(name, pair.network, pair.accelerator)
-    return Model(name, Network.parse(text))
+        return _of_network(name, pair.network, pair.accelerator)
+    return _of_network(name, Network.parse(text))

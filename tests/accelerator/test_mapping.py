@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from nahas.accelerator import mapping
 from nahas.accelerator.cost_model import ports
-from nahas.accelerator.mapping_table import map_all
+from nahas.accelerator.mapping_table import map_pairs
 from nahas.accelerator.template import Platform
 from nahas.accelerator.workload import Kind, Operator, workload
 
@@ -18,13 +18,16 @@ def conv(size, channels, filters, kernel=1, stride=1, groups=1):
     kind = Kind.DEPTHWISE if groups == channels == filters > 1 else Kind.CONV
     out = -(-size // stride)
     return Operator("op", kind, (-1,), size, size, channels, out, out, filters,
-                    kernel, kernel, stride, groups)  # fmt: skip
+                    kernel, kernel, stride, stride, groups)  # fmt: skip
 
 
-def best(op, x=1, y=1, units=16, lanes=1, register_file=8192, rates=PORTS):
-    compute = np.array([[x, y, units, lanes, register_file]], dtype=np.int64)
-    table = map_all(workload([[op]]), compute, np.zeros(1, dtype=np.int64), rates)[3]
-    return table[0, x - 1, y - 1]
+def best(
+    op, x=1, y=1, units=16, lanes=1, register_file=8192, memory=2**21, rates=PORTS
+):
+    machines = np.array([[x, y, units, lanes, register_file, memory]])
+    network = np.zeros(1, dtype=np.int64)
+    found, _ = map_pairs(workload([[op]]), machines, network, rates)
+    return found.table[0, :, 0, 0]
 
 
 def test_dense_convolution_counted_by_hand():
@@ -43,7 +46,7 @@ def test_depthwise_runs_at_the_lane_read_port():
     found = best(conv(32, 8, 8, kernel=3, groups=8))
     macs = 32 * 32 * 8 * 9
     assert found[mapping.CYCLES] == macs // 8
-    assert mapping.describe(found[mapping.CODE])[1] == "lane port"
+    assert mapping.bound(found[mapping.CODE]) == "lane port"
     wider = best(
         conv(32, 8, 8, kernel=3, groups=8),
         rates=ports(Platform(lane_port_bytes=16)),
@@ -80,7 +83,7 @@ def test_small_register_file_reads_operands_again():
 def test_input_channels_split_over_pes_cost_a_reduction():
     # A 1x1 map of 4 filters leaves only the 4,096 channels to split over 8 PEs.
     found = best(conv(1, 4096, 4), x=8, units=16, register_file=32768)
-    text, _ = mapping.describe(found[mapping.CODE])
+    text = mapping.describe(found[mapping.CODE])
     assert "channels" in text
     weights, received = 4096 * 4, 0
     sums = 8 * (4 * 4 * 7 // 8)  # 4-byte sums of 4 filters, 7 of 8 parts leave each PE
@@ -89,7 +92,7 @@ def test_input_channels_split_over_pes_cost_a_reduction():
 
 def test_positions_split_over_pes_copy_weights_and_exchange_halos():
     found = best(conv(32, 4, 4, kernel=3), x=1, y=4, units=16, register_file=32768)
-    text, _ = mapping.describe(found[mapping.CODE])
+    text = mapping.describe(found[mapping.CODE])
     assert "rows" in text
     assert found[mapping.COPIES] == 4
     rows_held, rows_needed = 8, 10
@@ -97,16 +100,17 @@ def test_positions_split_over_pes_copy_weights_and_exchange_halos():
     assert found[mapping.LINK_BYTES] == 4 * (halo + 4 * 4 * 9)
 
 
-def test_a_register_file_too_small_for_any_mapping():
-    found = best(conv(8, 16, 16), register_file=8)
-    assert found[mapping.CYCLES] == mapping.UNMAPPED
+def test_a_small_register_file_leaves_units_idle():
+    # 16 units need 8 bytes each in either half; 64 bytes hold 4 of them.
+    full, small = best(conv(8, 16, 16)), best(conv(8, 16, 16), register_file=64)
+    assert small[mapping.CYCLES] == 4 * full[mapping.CYCLES]
 
 
 @pytest.mark.parametrize(
     ("kind", "per_element"), [(Kind.ADD, 2), (Kind.SWISH, 1), (Kind.MULTIPLY, 1)]
 )
 def test_element_wise_operators_move_their_bytes(kind, per_element):
-    op = Operator("op", kind, (-1,), 16, 16, 64, 16, 16, 64)
+    op = Operator("op", kind, (-1,), 16, 16, 64 * per_element, 16, 16, 64)
     found = best(op, x=2, y=2, lanes=2)
     elements = 16 * 16 * 64
     lane = elements * per_element // (4 * 2) // 8

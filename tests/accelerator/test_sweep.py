@@ -13,7 +13,9 @@ SMALL = workload(
     [
         [
             Operator("conv", Kind.CONV, (-1,), 28, 28, 16, 28, 28, 64, 3, 3),
-            Operator("dw", Kind.DEPTHWISE, (0,), 28, 28, 64, 28, 28, 64, 3, 3, 1, 64),
+            Operator(
+                "dw", Kind.DEPTHWISE, (0,), 28, 28, 64, 28, 28, 64, 3, 3, 1, 1, 64
+            ),
             Operator("project", Kind.CONV, (1,), 28, 28, 64, 28, 28, 16),
         ]
     ]

@@ -4,7 +4,7 @@ import pytest
 
 from nahas.accelerator.grid import BASELINE, GRID, GRID_SIZE, accelerators
 from nahas.accelerator.machines import Machines
-from nahas.accelerator.sweep import grid_machines
+from nahas.accelerator.sweep import grid_axes
 from nahas.accelerator.technology import CACTI_22NM, NODE_22NM, Constant
 from nahas.accelerator.template import (
     PLATFORM_RANGES,
@@ -23,7 +23,7 @@ def test_baseline_reaches_26_tops():
 def test_the_grid_has_50000_points_in_one_order():
     points = list(accelerators())
     assert len(points) == len(set(points)) == GRID_SIZE == 50_000
-    listed, grid = Machines.of(points), grid_machines()
+    listed, grid = Machines.of(points), grid_axes().machines
     assert (listed.compute == grid.compute).all()
     assert (listed.memory == grid.memory).all()
     assert (listed.bandwidth == grid.bandwidth).all()
@@ -52,7 +52,9 @@ def test_impossible_accelerators_are_refused(field, value, expected):
 
 
 def test_impossible_platforms_are_refused():
-    with pytest.raises(ValueError, match="`weights` must be 'streamed' or 'resident'"):
+    with pytest.raises(
+        ValueError, match="`weights` must be one of streamed, resident, first"
+    ):
         Platform(weights="cached")
     with pytest.raises(ValueError, match="`lane_port_bytes` must be positive"):
         Platform(lane_port_bytes=0)

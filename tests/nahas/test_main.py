@@ -38,7 +38,7 @@ def test_wrong_words_are_wrong_use(words):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["simulate", "keras:ResNet50"], "must be one of keras:MobileNetV2"),
+        (["simulate", "keras:ResNet5"], "Did you mean `keras:ResNet50`?"),
         (["simulate", "keras:MobileNetV2", "--set", "accelerator.pesx=8"],
          "Did you mean `pes_x`? (in accelerator.pesx)"),
         (["simulate", "keras:MobileNetV2", "--set", "accelerator.pes_x=0"],

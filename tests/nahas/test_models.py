@@ -3,7 +3,7 @@ import json
 import pytest
 
 from nahas.accelerator.grid import BASELINE
-from nahas.models import known, resolve
+from nahas.models import resolve
 from nahas.search_space.joint import Candidate
 from nahas.search_space.published import PUBLISHED
 
@@ -12,8 +12,8 @@ PAIR = Candidate(NETWORK, BASELINE)
 
 
 def test_every_known_name_is_a_network():
-    for name in known():
-        assert resolve(name).network == PUBLISHED[name.removeprefix("keras:")]
+    for name, network in PUBLISHED.items():
+        assert resolve(name).network == resolve(f"keras:{name}").network == network
 
 
 def test_texts_values_and_files_name_the_same_network(tmp_path):
@@ -25,16 +25,17 @@ def test_texts_values_and_files_name_the_same_network(tmp_path):
     assert all(resolve(model).network == NETWORK for model in plain + paired)
     assert all(resolve(model).accelerator is None for model in plain)
     assert all(resolve(model).accelerator == BASELINE for model in paired)
-    assert resolve(resolve(NETWORK)) == resolve(NETWORK)
+    once = resolve(NETWORK)
+    assert resolve(once) is once
 
 
 @pytest.mark.parametrize(
     ("model", "message"),
     [
         ("keras:EfficentNetB0", "Did you mean `keras:EfficientNetB0`?"),
-        ("MobileNetV2", "Did you mean `keras:MobileNetV2`?"),
-        ("absent.json", "a file that holds one"),
-        ("", "keras:MobileNetV2"),
+        ("MobileNetv2", "Did you mean `MobileNetV2`?"),
+        ("absent.json", "one that holds a text or a pair"),
+        ("", "MobileNetV2"),
         ("{", "sound JSON"),
         ("{}", "must have `network` and `accelerator`"),
         ("r224_c1000 stem nothing head_f64_relu6", "Received 'stem'"),
@@ -49,3 +50,20 @@ def test_what_is_not_a_model_is_refused_in_words(model, message):
 def test_other_types_are_refused():
     with pytest.raises(TypeError, match="Received int"):
         resolve(3)
+
+
+def test_model_files_are_read_by_their_endings(tmp_path):
+    for ending, message in ((".tflite", "not a whole TFLite"), (".onnx", "is no")):
+        path = tmp_path / f"broken{ending}"
+        path.write_bytes(b"nonsense")
+        with pytest.raises(ValueError, match=message):
+            resolve(path)
+
+
+def test_a_keras_model_is_a_model():
+    import keras
+
+    layers = [keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, padding="same")]
+    found = resolve(keras.Sequential(layers, name="mine"))
+    assert (found.name, found.network) == ("mine", None)
+    assert found.workload.macs.sum() == 64 * 4 * 27

@@ -1,0 +1,267 @@
+"""The event model: runs a network on an accelerator, tile by tile, and counts.
+
+The slow reference for `cost_model.py`, with which it shares the workload, the machine,
+the constants and the chosen mappings, and no cost formula. Time comes out of engines
+that serve one request after another (`event_plan.py`):
+
+- the lanes, which start a tile when its operands are there;
+- the port of the local memory, which brings activations and weights as they are used
+  and takes away the sums of the tile before;
+- the link, which brings weights and remote activations, a pass of weights ahead;
+- the I/O queue, which serves the running operator first and then fetches weights of
+  later ones into memory that is free.
+
+It follows the PE and the lane with the most work.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nahas.accelerator import event_plan
+from nahas.accelerator.mapping import choices
+from nahas.accelerator.template import Accelerator, Platform
+from nahas.accelerator.workload import Kind, Workload
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Execution:
+    """What running N operators on one accelerator took.
+
+    Attributes:
+        cycles: [N] of each operator, dispatch included.
+        macs: [N] multiply-accumulates of the PE that was followed.
+        port_bytes: [N] through that PE's port.
+        link_bytes: [N] over that PE's link.
+        io_bytes: [N] over the I/O, at its turn or fetched ahead.
+    """
+
+    cycles: Floats
+    macs: Floats
+    port_bytes: Floats
+    link_bytes: Floats
+    io_bytes: Floats
+
+
+def execute(
+    workload: Workload,
+    accelerator: Accelerator,
+    codes: Floats,
+    platform: Platform | None = None,
+) -> Execution:
+    """Runs one network with streamed weights on one accelerator.
+
+    Args:
+        workload: One network of N operators.
+        accelerator: What runs it.
+        codes: [N] the operators' mappings (`operator_costs.codes`).
+        platform: What surrounds the accelerator.
+
+    Raises:
+        ValueError: If the workload holds several networks, or weights are resident.
+    """
+    platform = platform or Platform()
+    if workload.networks != 1 or platform.weights != "streamed":
+        raise ValueError(
+            "The event model runs one network with streamed weights. Received "
+            f"{workload.networks} with weights {platform.weights}."
+        )
+    graph = _Graph(workload)
+    engine = _Engine(accelerator, platform)
+    memory = _Memory(engine.free)
+    plans = [engine.plan(op, code) for op, code in zip(graph.ops, codes, strict=True)]
+    copies = [_copies(op, code) for op, code in zip(graph.ops, codes, strict=True)]
+    rows = []
+    ahead, to_fetch = 0.0, sum(graph.weights)
+    for i, op in enumerate(graph.ops):
+        spilled = graph.from_outside(i) + sum(
+            graph.outputs[j] - memory.readable[j] for j in graph.inputs[i] if j >= 0
+        )
+        held = graph.weights[i] * copies[i]
+        beside = 0.0
+        if graph.takes_turns(i):
+            beside = graph.weights[i + 1] * copies[i + 1]
+        memory.store(i, graph.outputs[i], held, beside, graph.stripe(i))
+        fetched = min(ahead, graph.weights[i])
+        weights_in, inputs_in = _again(
+            graph.weights[i], copies[i], spilled, memory.free + engine.tiles
+        )
+        out = graph.outputs[i] - memory.readable[i]
+        if not graph.readers[i]:
+            out = graph.outputs[i]
+        plan, macs = plans[i]
+        if spilled:
+            plan, macs = engine.plan(op, codes[i], spills=True)
+        cycles, idle = event_plan.run(
+            plan, engine.ports, engine.rate, weights_in - fetched, inputs_in, out
+        )
+        dispatch = platform.dispatch_cycles
+        to_fetch -= graph.weights[i]
+        ahead += (idle + dispatch) * engine.rate - fetched
+        ahead = max(min(ahead, memory.free - held, to_fetch), 0.0)
+        through_port = plan[
+            :, [event_plan.ACTIVATIONS, event_plan.WEIGHTS, event_plan.SUMS]
+        ]
+        rows.append(
+            (cycles + dispatch, macs, through_port.sum(),
+             plan[:, event_plan.LINK].sum(), weights_in + inputs_in + out)
+        )  # fmt: skip
+        memory.release(graph.finished(i))
+    return Execution(*np.array(rows, dtype=np.float64).T)
+
+
+class _Engine:
+    """The machine's rates and sizes."""
+
+    def __init__(self, accelerator: Accelerator, platform: Platform) -> None:
+        self.accelerator = accelerator
+        self.memory = round(accelerator.local_memory_mib * 2**20)
+        self.registers = round(accelerator.register_file_kib * 1024)
+        self.rate = accelerator.io_bandwidth_gbps * 1e3 / platform.clock_mhz
+        self.tiles = float(accelerator.pes * (self.memory // 4))
+        self.free = float(accelerator.pes * self.memory) - self.tiles
+        rates = (platform.local_port_bytes, platform.lane_port_bytes,
+                 platform.link_bytes, platform.lookup_elements)  # fmt: skip
+        self.ports = np.array(rates, dtype=np.float64)
+
+    def plan(
+        self, op: np.void, code: float, *, spills: bool = False
+    ) -> tuple[Floats, int]:
+        """The tiles [n, PLAN] of an operator and the MACs of a PE."""
+        machine = self.accelerator
+        choice = np.array(choices(code))
+
+        def write(plan: Floats) -> tuple[int, int]:
+            if op["kind"] > Kind.DENSE:
+                tiles, macs = event_plan.plan_move(
+                    op, machine.pes, machine.compute_lanes, self.ports, spills, plan
+                )
+            else:
+                tiles, macs = event_plan.plan_multiply(
+                    op, choice, machine.compute_lanes, machine.simd_units,
+                    self.registers, self.memory // 8, self.ports, spills, plan,
+                )  # fmt: skip
+            return int(tiles), int(macs)
+
+        tiles, macs = write(np.empty((0, event_plan.PLAN)))
+        plan = np.empty((tiles, event_plan.PLAN))
+        write(plan)
+        return plan, macs
+
+
+class _Memory:
+    """What is on chip: bytes that take room and bytes that can be read."""
+
+    def __init__(self, size: float) -> None:
+        self.size = size
+        self.taken: dict[int, float] = {}
+        self.readable: dict[int, float] = {}
+        self.chain = 0.0
+
+    @property
+    def free(self) -> float:
+        return max(self.size - sum(self.taken.values()), 0.0)
+
+    def store(
+        self, i: int, output: float, held: float, beside: float, stripe: float
+    ) -> None:
+        """Takes room for an output, or, in a chain, for as much of it as there is.
+
+        A chain needs its weights (`held`, those of the reader `beside`) and a stripe.
+        """
+        room = self.free
+        needed = max(self.chain, held) + beside
+        if output > room and room - needed >= stripe:
+            self.taken[i], self.readable[i] = min(output, room - needed), output
+            self.chain = needed
+        else:
+            self.taken[i] = self.readable[i] = min(output, room)
+            self.chain = 0.0
+
+    def release(self, finished: list[int]) -> None:
+        for j in finished:
+            del self.taken[j]
+
+
+class _Graph:
+    """Who reads whom, and how many bytes there are of what."""
+
+    def __init__(self, workload: Workload) -> None:
+        self.ops = workload.operators
+        starts = workload.input_starts
+        self.inputs = [workload.inputs[a:b].tolist() for a, b in pairwise(starts)]
+        self.readers = Counter(j for inputs in self.inputs for j in {*inputs})
+        self.outputs = [
+            float(op["out_height"] * op["out_width"] * op["filters"]) for op in self.ops
+        ]
+        self.weights = [_weights(op) for op in self.ops]
+
+    def from_outside(self, i: int) -> float:
+        """Bytes of the network's input that an operator reads."""
+        if -1 not in self.inputs[i]:
+            return 0.0
+        op = self.ops[i]
+        read = float(op["height"] * op["width"] * op["channels"])
+        others = sum(self.outputs[j] for j in self.inputs[i] if j >= 0)
+        return read - others if read > others else 0.0
+
+    def takes_turns(self, i: int) -> bool:
+        """Whether an operator and the next can run stripe by stripe."""
+        if i + 1 == len(self.ops) or self.inputs[i + 1].count(i) != 1:
+            return False
+        still = (Kind.DENSE, Kind.REDUCE, Kind.MOVE)
+        pair = self.ops[i : i + 2]
+        by_row = all(op["out_height"] > 1 and op["kind"] not in still for op in pair)
+        return by_row and self.readers[i] == 1
+
+    def stripe(self, i: int) -> float:
+        """Bytes of the rows that the next operator begins with, and of one more."""
+        if not self.takes_turns(i):
+            return float("inf")
+        op, after = self.ops[i], self.ops[i + 1]
+        window = (int(after["kernel_height"]) - 1) * int(after["dilation"])
+        rows = min(window + int(after["stride_height"]) + 1, int(op["out_height"]))
+        return float(rows * int(op["out_width"]) * int(op["filters"]))
+
+    def finished(self, i: int) -> list[int]:
+        """What nobody needs after an operator."""
+        for j in {*self.inputs[i]} - {-1}:
+            self.readers[j] -= 1
+        return [j for j in ({*self.inputs[i]} - {-1}) | {i} if not self.readers[j]]
+
+
+def _weights(op: np.void) -> float:
+    """Bytes of int8 weights and int32 biases."""
+    if op["kind"] > Kind.DENSE:
+        return 0.0
+    taps = int(op["kernel_height"]) * int(op["kernel_width"])
+    depth = int(op["channels"]) // int(op["groups"]) * taps
+    return float(int(op["filters"]) * (depth + 4))
+
+
+def _copies(op: np.void, code: float) -> int:
+    """PEs that hold the same weights: those that differ in position."""
+    if op["kind"] > Kind.DENSE:
+        return 1
+    x, y, row, column, *_ = choices(code)
+    return (y if row == 0 else 1) * (x if column == 0 else 1)
+
+
+def _again(
+    weights: float, copies: int, spilled: float, room: float
+) -> tuple[float, float]:
+    """Bytes of weights and of spilled inputs that cross the I/O, lot by lot."""
+    held = weights * copies
+    if not spilled or held <= room:
+        return weights, spilled
+    room = max(room, 1.0)
+    weights_again = weights * -(-spilled // room)
+    inputs_again = spilled * -(-held // room)
+    if weights + inputs_again <= spilled + weights_again:
+        return weights, inputs_again
+    return weights_again, spilled

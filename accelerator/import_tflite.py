@@ -1,0 +1,362 @@
+"""TFLite models, int8 or float, as workloads. The file is read, never run."""
+
+import struct
+from collections.abc import Callable, Mapping
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nahas.accelerator.graph import (
+    AFFINE,
+    CLAMP,
+    IDENTITY,
+    INPUT,
+    PAD,
+    SCALE,
+    Graph,
+    Shape,
+    Step,
+    UnsupportedError,
+    add_transposed,
+    fold,
+)
+from nahas.accelerator.workload import Kind, Workload
+
+
+def import_tflite(path: Path) -> Workload:
+    """The workload of a TFLite file.
+
+    Raises:
+        UnsupportedError: If the file is damaged, or an operator cannot be costed.
+    """
+    data = path.read_bytes()
+    try:
+        return _Reader(data, path.name).workload()
+    except UnsupportedError:
+        raise
+    except (struct.error, IndexError, TypeError, ValueError, AttributeError) as error:
+        # What reading beyond the end of a flatbuffer raises.
+        raise _damaged(path.name, type(error).__name__) from error
+
+
+def _damaged(name: str, why: str) -> UnsupportedError:
+    return UnsupportedError(
+        f"{name} is not a whole TFLite model ({why}); copy or convert it again."
+    )
+
+
+class _Operator:
+    """An operator of the file: its name, tensors and options."""
+
+    def __init__(self, reader: "_Reader", raw: Any, place: int) -> None:
+        code = reader.model.OperatorCodes(raw.OpcodeIndex())
+        number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        self.does = reader.codes.get(number, f"operator {number}")
+        if self.does == "CUSTOM":
+            self.does = f"CUSTOM {(code.CustomCode() or b'?').decode(errors='replace')}"
+        inputs = [raw.Inputs(i) for i in range(raw.InputsLength())]
+        self.tensors = [tensor for tensor in inputs if tensor >= 0]  # -1 is left out
+        self.outputs = [raw.Outputs(i) for i in range(raw.OutputsLength())]
+        self.raw = raw
+        label = reader.graph_of.Tensors(self.outputs[0]).Name() or b""
+        text = label.decode(errors="replace").split(";")[0]
+        self.name = f"{place}:{text}" if text else f"{place}:{self.does.lower()}"
+
+    def options(self, kind: str) -> Any:
+        """The options, of the named table; defaults where the file has none."""
+        import tflite
+
+        table = self.raw.BuiltinOptions()
+        found = getattr(tflite, kind)()
+        if table is not None:
+            found.Init(table.Bytes, table.Pos)
+        return found if table is not None else None
+
+
+class _Reader:
+    """Adds the operators of a file's first graph to a `Graph`."""
+
+    def __init__(self, data: bytes, name: str) -> None:
+        import tflite
+
+        if data[4:8] != b"TFL3":
+            raise _damaged(name, "it does not say TFL3")
+        self.codes = {
+            value: word
+            for word, value in vars(tflite.BuiltinOperator).items()
+            if isinstance(value, int)
+        }
+        self.model = tflite.Model.GetRootAs(data, 0)
+        self.name = name
+        self._check_buffers(len(data))
+        self.graph_of = self.model.Subgraphs(0)
+        for count in (self.graph_of.OperatorsLength(), self.graph_of.TensorsLength()):
+            if not 0 < count <= len(data):
+                raise _damaged(name, f"it claims {count} operators or tensors")
+        first = self.graph_of.Inputs(0)
+        self.graph = Graph(self.shape(first))
+        self.values = {
+            self.graph_of.Inputs(i): INPUT for i in range(self.graph_of.InputsLength())
+        }
+
+    def workload(self) -> Workload:
+        for place in range(self.graph_of.OperatorsLength()):
+            self._add(_Operator(self, self.graph_of.Operators(place), place))
+        for i in range(self.graph_of.OutputsLength()):
+            number = self.values.get(self.graph_of.Outputs(i), INPUT)
+            if number != INPUT:
+                self.graph.outputs.append(number)
+        return fold(self.graph)
+
+    def _check_buffers(self, length: int) -> None:
+        """A file cut short may still hold its tables: its weights must be there too."""
+        for i in range(self.model.BuffersLength()):
+            buffer = self.model.Buffers(i)
+            table = buffer._tab
+            offset = table.Offset(4)
+            if offset and table.Vector(offset) + buffer.DataLength() > length:
+                raise _damaged(self.name, "its weights end early")
+
+    def _add(self, op: _Operator) -> None:
+        # Shapes are constants, and so is what is made of constants alone.
+        if op.does == "SHAPE" or not any(t in self.values for t in op.tensors):
+            return
+        add = _OPERATORS.get(op.does)
+        if add is None:
+            raise UnsupportedError(
+                f"Operator {op.name} of type {op.does} in {self.name} cannot be "
+                "costed: the machine has no model of it."
+            )
+        number = add(self, op)
+        for output in op.outputs:
+            self.values[output] = number
+
+    def shape(self, tensor: int) -> Shape:
+        """Rows, columns, channels of a tensor; batches lie on top of each other."""
+        found = self.graph_of.Tensors(tensor)
+        sizes = [found.Shape(i) for i in range(found.ShapeLength())]
+        signature = [
+            found.ShapeSignature(i) for i in range(found.ShapeSignatureLength())
+        ]
+        if -1 in signature[1:]:
+            label = (found.Name() or b"?").decode(errors="replace")
+            raise UnsupportedError(
+                f"Tensor {label} in {self.name} must have a fixed shape. Received "
+                f"{signature}; convert the model with a fixed input shape."
+            )
+        sizes = [1] * (4 - len(sizes)) + sizes
+        return prod(sizes[:-2]), sizes[-2], sizes[-1]
+
+    def sizes(self, tensor: int) -> list[int]:
+        """A tensor's own shape."""
+        found = self.graph_of.Tensors(tensor)
+        return [found.Shape(i) for i in range(found.ShapeLength())]
+
+    def constant(self, tensor: int) -> list[int]:
+        """The integers of a constant tensor."""
+        buffer = self.model.Buffers(self.graph_of.Tensors(tensor).Buffer())
+        wide = self.graph_of.Tensors(tensor).Type() == 4  # INT64
+        raw = buffer.DataAsNumpy()
+        if isinstance(raw, int):
+            return []
+        found: list[int] = raw.view(np.int64 if wide else np.int32).tolist()
+        return found
+
+    def read(self, op: _Operator) -> tuple[int, ...]:
+        """The steps that an operator reads; constants are left out."""
+        return tuple(self.values[t] for t in op.tensors if t in self.values)
+
+    def activated(self, op: _Operator, number: int, function: int) -> int:
+        """Adds the activation that an operator's options name."""
+        if not function:
+            return number
+        does = Kind.LOOKUP if function == 4 else CLAMP  # 4 is tanh
+        step = Step(
+            f"{op.name}/activation", does, (number,), self.graph.shape_of(number)
+        )
+        return self.graph.once(step, str(function))
+
+
+Add = Callable[[_Reader, _Operator], int]
+
+
+def _simple(does: Kind | str) -> Add:
+    def add(reader: _Reader, op: _Operator) -> int:
+        shape = reader.shape(op.outputs[0])
+        return reader.graph.add(Step(op.name, does, reader.read(op)[:1], shape))
+
+    return add
+
+
+def _convolution(reader: _Reader, op: _Operator) -> int:
+    options = op.options("Conv2DOptions")
+    source, weights = op.tensors[0], reader.sizes(op.tensors[1])
+    channels = reader.shape(source)[2]
+    step = Step(
+        op.name, Kind.CONV, (reader.values[source],), reader.shape(op.outputs[0]),
+        (weights[1], weights[2]), (options.StrideH(), options.StrideW()),
+        channels // weights[3], _dilation(op, options),
+    )  # fmt: skip
+    return reader.activated(
+        op, reader.graph.add(step), options.FusedActivationFunction()
+    )
+
+
+def _depthwise(reader: _Reader, op: _Operator) -> int:
+    options = op.options("DepthwiseConv2DOptions")
+    source, weights = op.tensors[0], reader.sizes(op.tensors[1])
+    step = Step(
+        op.name, Kind.DEPTHWISE, (reader.values[source],), reader.shape(op.outputs[0]),
+        (weights[1], weights[2]), (options.StrideH(), options.StrideW()),
+        reader.shape(source)[2], _dilation(op, options),
+    )  # fmt: skip
+    return reader.activated(
+        op, reader.graph.add(step), options.FusedActivationFunction()
+    )
+
+
+def _dilation(op: _Operator, options: Any) -> int:
+    down, along = options.DilationHFactor(), options.DilationWFactor()
+    if down != along:
+        raise UnsupportedError(
+            f"Operator {op.name} must be dilated alike both ways. Received {down} x "
+            f"{along}."
+        )
+    return int(along)
+
+
+def _dense(reader: _Reader, op: _Operator) -> int:
+    options = op.options("FullyConnectedOptions")
+    filters, width = reader.sizes(op.tensors[1])
+    positions = prod(reader.shape(op.tensors[0])) // width
+    [source] = reader.read(op)[:1]
+    if positions == 1:
+        step = Step(op.name, Kind.DENSE, (source,), (1, 1, filters))
+    else:
+        step = Step(op.name, Kind.CONV, (source,), reader.shape(op.outputs[0]))
+    return reader.activated(
+        op, reader.graph.add(step), options.FusedActivationFunction() if options else 0
+    )
+
+
+def _transposed(reader: _Reader, op: _Operator) -> int:
+    options = op.options("TransposeConvOptions")
+    weights, source = reader.sizes(op.tensors[1]), op.tensors[2]
+    return add_transposed(
+        reader.graph, op.name, reader.values[source], reader.shape(op.outputs[0]),
+        (weights[1], weights[2]), (options.StrideH(), options.StrideW()),
+    )  # fmt: skip
+
+
+def _pool(reader: _Reader, op: _Operator) -> int:
+    options = op.options("Pool2DOptions")
+    shape = reader.shape(op.outputs[0])
+    step = Step(
+        op.name, Kind.POOL, reader.read(op), shape,
+        (options.FilterHeight(), options.FilterWidth()),
+        (options.StrideH(), options.StrideW()), shape[2],
+    )  # fmt: skip
+    return reader.activated(
+        op, reader.graph.add(step), options.FusedActivationFunction()
+    )
+
+
+def _reduce(reader: _Reader, op: _Operator) -> int:
+    """A mean over the map is a pool; over anything else a plain reduction."""
+    [source] = reader.read(op)[:1]
+    rows, columns, channels = reader.shape(op.tensors[0])
+    rank = len(reader.sizes(op.tensors[0]))
+    axes = {axis % rank for axis in reader.constant(op.tensors[1])}
+    if rank == 4 and axes == {1, 2}:
+        step = Step(op.name, Kind.POOL, (source,), (1, 1, channels), (rows, columns),
+                    groups=channels)  # fmt: skip
+    else:
+        step = Step(op.name, Kind.REDUCE, (source,), reader.shape(op.outputs[0]))
+    return reader.graph.add(step)
+
+
+def _combine(does: Kind, scalar: str = AFFINE) -> Add:
+    """Two maps combined, or one and a constant."""
+
+    def add(reader: _Reader, op: _Operator) -> int:
+        inputs, shape = reader.read(op), reader.shape(op.outputs[0])
+        kind: Kind | str = does
+        if len(inputs) == 1:
+            [constant] = [t for t in op.tensors if t not in reader.values]
+            size = prod(reader.sizes(constant))
+            kind = scalar if size == 1 else SCALE if size == shape[2] else does
+        number = reader.graph.add(Step(op.name, kind, inputs, shape))
+        options = op.options("AddOptions")  # the activation is first in all of them
+        return reader.activated(
+            op, number, options.FusedActivationFunction() if options else 0
+        )
+
+    return add
+
+
+def _concatenate(reader: _Reader, op: _Operator) -> int:
+    shape = reader.shape(op.outputs[0])
+    number = reader.graph.add(Step(op.name, Kind.CONCAT, reader.read(op), shape))
+    options = op.options("ConcatenationOptions")
+    return reader.activated(op, number, options.FusedActivationFunction())
+
+
+def _normalize(reader: _Reader, op: _Operator) -> int:
+    [source] = reader.read(op)
+    rows, columns, channels = reader.shape(op.outputs[0])
+    norm = Step(f"{op.name}/norm", Kind.REDUCE, (source,), (rows, columns, 1))
+    inputs = (source, reader.graph.add(norm))
+    return reader.graph.add(
+        Step(op.name, Kind.MULTIPLY, inputs, (rows, columns, channels))
+    )
+
+
+def _resize(window: tuple[int, int]) -> Add:
+    def add(reader: _Reader, op: _Operator) -> int:
+        shape = reader.shape(op.outputs[0])
+        return reader.graph.add(
+            Step(op.name, Kind.RESIZE, reader.read(op)[:1], shape, window)
+        )
+
+    return add
+
+
+def _every(words: str, add: Add) -> dict[str, Add]:
+    return dict.fromkeys(words.split(), add)
+
+
+_OPERATORS: Mapping[str, Add] = {
+    "CONV_2D": _convolution,
+    "DEPTHWISE_CONV_2D": _depthwise,
+    "FULLY_CONNECTED": _dense,
+    "TRANSPOSE_CONV": _transposed,
+    "CONCATENATION": _concatenate,
+    "L2_NORMALIZATION": _normalize,
+    "LOGISTIC": _simple(Kind.SIGMOID),
+    "HARD_SWISH": _simple(Kind.HSWISH),
+    "RESIZE_NEAREST_NEIGHBOR": _resize((1, 1)),
+    "RESIZE_BILINEAR": _resize((2, 2)),
+    **_every("AVERAGE_POOL_2D MAX_POOL_2D L2_POOL_2D", _pool),
+    **_every("MEAN SUM REDUCE_MAX REDUCE_MIN REDUCE_PROD", _reduce),
+    **_every("ADD SUB SQUARED_DIFFERENCE", _combine(Kind.ADD)),
+    **_every("MAXIMUM MINIMUM", _combine(Kind.ADD, CLAMP)),
+    **_every("MUL DIV", _combine(Kind.MULTIPLY)),
+    **_every("RELU RELU6 RELU_N1_TO_1 RELU_0_TO_1", _simple(CLAMP)),
+    **_every("RESHAPE SQUEEZE EXPAND_DIMS QUANTIZE DEQUANTIZE CAST", _simple(IDENTITY)),
+    **_every("PAD PADV2 MIRROR_PAD", _simple(PAD)),
+    **_every(
+        "ABS COS ELU EXP GELU LEAKY_RELU LOG LOG_SOFTMAX NEG PRELU RSQRT SIN SOFTMAX "
+        "SQRT SQUARE TANH POW SIGN ROUND FLOOR CEIL",
+        _simple(Kind.LOOKUP),
+    ),
+    **_every(
+        "BATCH_TO_SPACE_ND BROADCAST_TO DEPTH_TO_SPACE GATHER PACK SLICE "
+        "SPACE_TO_BATCH_ND SPACE_TO_DEPTH SPLIT SPLIT_V STRIDED_SLICE TILE TRANSPOSE "
+        "UNPACK REVERSE_V2",
+        _simple(Kind.MOVE),
+    ),
+    **_every("ARG_MAX ARG_MIN TOPK_V2", _simple(Kind.REDUCE)),
+}
+"""TFLite's operators by name."""

@@ -1,0 +1,259 @@
+"""Model files as workloads: the same model in three formats, and broken ones."""
+
+import warnings
+from contextlib import suppress
+
+import keras
+import numpy as np
+import pytest
+
+from nahas.accelerator.cost_model import evaluate
+from nahas.accelerator.graph import UnsupportedError
+from nahas.accelerator.grid import BASELINE
+from nahas.accelerator.import_keras import applications, import_keras, read_keras
+from nahas.accelerator.import_onnx import import_onnx
+from nahas.accelerator.import_tflite import import_tflite
+from nahas.accelerator.workload import Kind
+from nahas.search_space.lower import lower
+from nahas.search_space.published import PUBLISHED
+from nahas.train.fit import prepare
+
+# Before TensorFlow starts to work: other tests train, on one thread.
+prepare()
+
+
+def small_model():
+    """A model with most of what importers must read, built to be seen through."""
+    layers = keras.layers
+    image = keras.Input((32, 32, 3), batch_size=1)
+    x = layers.Rescaling(1 / 255)(image)
+    x = layers.ZeroPadding2D(((0, 1), (0, 1)))(x)
+    x = layers.Conv2D(16, 3, strides=2, use_bias=False)(x)
+    x = skip = layers.ReLU(6.0)(layers.BatchNormalization()(x))
+    x = layers.DepthwiseConv2D(5, padding="same", activation="swish")(x)
+    gate = layers.GlobalAveragePooling2D(keepdims=True)(x)
+    gate = layers.Conv2D(4, 1, activation="relu")(gate)
+    x = layers.Multiply()([x, layers.Conv2D(16, 1, activation="sigmoid")(gate)])
+    x = layers.Add()([layers.Conv2D(16, 1)(x), skip])
+    x = layers.Concatenate()([x, layers.AveragePooling2D(3, 1, "same")(x)])
+    x = layers.Conv2D(24, 3, padding="same", dilation_rate=2, activation="relu")(x)
+    x = layers.UpSampling2D(2, interpolation="bilinear")(x)
+    x = layers.MaxPooling2D(2)(x)
+    x = layers.Dense(10)(layers.Flatten()(x))
+    return keras.Model(image, layers.Softmax()(x))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return small_model()
+
+
+@pytest.fixture(scope="module")
+def tflite(model, tmp_path_factory):
+    import tensorflow as tf
+
+    path = tmp_path_factory.mktemp("models") / "small.tflite"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the converter announces its successor
+        path.write_bytes(tf.lite.TFLiteConverter.from_keras_model(model).convert())
+    return path
+
+
+def kinds(work):
+    return [Kind(kind).name for kind in work.operators["kind"]]
+
+
+def test_a_keras_model_row_by_row(model):
+    work = import_keras(model)
+    assert kinds(work) == [
+        "CONV", "DEPTHWISE", "SWISH", "POOL", "CONV", "CONV", "SIGMOID", "MULTIPLY",
+        "CONV", "ADD", "POOL", "CONCAT", "CONV", "RESIZE", "POOL", "DENSE", "LOOKUP",
+    ]  # fmt: skip
+    convolutions = 16 * 16 * 16 * (27 + 25 + 16) + 2 * 64
+    head = 16 * 16 * 24 * 32 * 9 + 16 * 16 * 24 * 10
+    assert work.macs.sum() == convolutions + head
+    assert work.operators["dilation"][12] == 2
+
+
+def test_tflite_says_the_same(model, tflite):
+    ours, theirs = import_keras(model), import_tflite(tflite)
+    assert theirs.macs.sum() == ours.macs.sum()
+    assert sorted(kinds(theirs)) == sorted(kinds(ours))
+    latencies = [evaluate(w, [BASELINE]).latency_ms[0] for w in (ours, theirs)]
+    assert latencies[1] == pytest.approx(latencies[0], rel=0.02)
+
+
+def test_a_keras_file_says_the_same(model, tmp_path):
+    path = tmp_path / "small.keras"
+    with warnings.catch_warnings():
+        # TensorFlow's variables do not know NumPy 2's `copy`.
+        warnings.filterwarnings(
+            "ignore", "__array__ implementation", DeprecationWarning
+        )
+        model.save(path)
+    again = import_keras(read_keras(path))
+    assert (again.operators == import_keras(model).operators).all()
+
+
+@pytest.mark.parametrize("name", ["MobileNetV2", "EfficientNetB0"])
+def test_published_networks_are_those_of_keras_but_for_the_softmax(name):
+    data, imported = lower([PUBLISHED[name]]), import_keras(applications()[name]())
+    assert kinds(imported)[-1] == "LOOKUP"
+    assert imported.macs.sum() == data.macs.sum()
+    latencies = [evaluate(w, [BASELINE]).latency_ms[0] for w in (data, imported)]
+    softmax = 1000 + 100  # cycles: a dispatch and a thousand elements
+    assert latencies[1] - latencies[0] <= softmax / 800e3
+
+
+def test_nested_and_shared_models_are_seen_through():
+    inner = keras.Sequential(
+        [keras.Input((8, 8, 4)), keras.layers.Conv2D(4, 3, padding="same")], name="in"
+    )
+    image = keras.Input((8, 8, 4))
+    outer = keras.Model(image, keras.layers.Add()([inner(image), inner(image)]))
+    assert kinds(import_keras(outer)) == ["CONV", "CONV", "ADD"]
+
+
+def test_layers_without_a_model_are_refused_by_name():
+    image = keras.Input((8, 4))
+    model = keras.Model(image, keras.layers.LSTM(4, name="memory")(image))
+    with pytest.raises(UnsupportedError, match="Layer memory of class LSTM"):
+        import_keras(model)
+    odd = keras.Sequential(
+        [keras.Input((8, 8, 4)), keras.layers.Activation(my_function, name="mine")]
+    )
+    with pytest.raises(UnsupportedError, match="'my_function' of layer mine"):
+        import_keras(odd)
+
+
+def my_function(x):
+    return x * 2
+
+
+def test_shapes_that_are_not_fixed_are_refused():
+    model = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(4, 3)])
+    with pytest.raises(UnsupportedError, match="build the model with an input shape"):
+        import_keras(model)
+
+
+def test_what_is_no_keras_file_is_refused(tmp_path):
+    path = tmp_path / "broken.keras"
+    path.write_bytes(b"PK nonsense")
+    with pytest.raises(UnsupportedError, match="is no Keras model"):
+        read_keras(path)
+
+
+def test_a_tflite_file_cut_anywhere_is_refused_or_whole(tflite, tmp_path):
+    data, path = tflite.read_bytes(), tmp_path / "cut.tflite"
+    for length in [*range(0, 64, 7), *np.linspace(64, len(data) - 64, 40, dtype=int)]:
+        path.write_bytes(data[:length])
+        with pytest.raises(UnsupportedError, match=r"cut\.tflite"):
+            import_tflite(path)
+
+
+def test_a_tflite_file_with_flipped_bytes_is_refused_or_read(tflite, tmp_path):
+    rng, path = np.random.default_rng(0), tmp_path / "flipped.tflite"
+    for _ in range(150):
+        data = bytearray(tflite.read_bytes())
+        for place in rng.integers(8, len(data), 4):
+            data[place] = rng.integers(256)
+        path.write_bytes(data)
+        with suppress(UnsupportedError):  # nothing else may come
+            import_tflite(path)
+
+
+def onnx_file(path, nodes, shape, *, initializers=(), out=None):
+    from onnx import TensorProto, helper, save
+
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)
+    result = helper.make_tensor_value_info("result", TensorProto.FLOAT, out)
+    made = [helper.make_node(*node[:3], **node[3]) for node in nodes]
+    graph = helper.make_graph(made, "graph", [image], [result], list(initializers))
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
+    return path
+
+
+def tensor(name, *dims):
+    from onnx import TensorProto, helper
+
+    values = np.zeros(dims, dtype=np.float32)
+    return helper.make_tensor(name, TensorProto.FLOAT, dims, values.tobytes(), raw=True)
+
+
+def test_an_onnx_graph_row_by_row(tmp_path):
+    nodes = [
+        ("Conv", ["image", "w"], ["a"], {"strides": [2, 2], "pads": [0, 0, 1, 1]}),
+        ("Relu", ["a"], ["b"], {}),
+        ("Conv", ["b", "d"], ["c"], {"group": 8, "pads": [1] * 4}),
+        ("Sigmoid", ["c"], ["s"], {}),
+        ("Mul", ["c", "s"], ["m"], {}),
+        ("Add", ["m", "b"], ["n"], {}),
+        ("GlobalAveragePool", ["n"], ["p"], {}),
+        ("Flatten", ["p"], ["f"], {}),
+        ("Gemm", ["f", "g"], ["result"], {}),
+    ]
+    weights = [tensor("w", 8, 3, 3, 3), tensor("d", 8, 1, 3, 3), tensor("g", 8, 10)]
+    shape = ["batch", 3, 16, 16]
+    path = onnx_file(tmp_path / "m.onnx", nodes, shape, initializers=weights)
+    work = import_onnx(path)
+    assert kinds(work) == ["CONV", "DEPTHWISE", "SWISH", "ADD", "POOL", "DENSE"]
+    assert work.macs.sum() == 8 * 8 * 8 * (27 + 9) + 80
+
+
+def test_channels_last_is_a_view(tmp_path):
+    nodes = [
+        ("Transpose", ["image"], ["t"], {"perm": [0, 3, 1, 2]}),
+        ("Conv", ["t", "w"], ["c"], {}),
+        ("Transpose", ["c"], ["result"], {"perm": [0, 2, 3, 1]}),
+    ]
+    path = onnx_file(
+        tmp_path / "m.onnx",
+        nodes,
+        [1, 16, 16, 3],
+        initializers=[tensor("w", 8, 3, 1, 1)],
+    )
+    work = import_onnx(path)
+    assert kinds(work) == ["CONV"]
+    assert work.macs.sum() == 16 * 16 * 3 * 8
+
+
+@pytest.mark.parametrize(
+    ("nodes", "shape", "message"),
+    [
+        ([("Conv", ["image", "w"], ["result"], {})], [1, 3, "rows", "columns"],
+         "must have a fixed shape"),
+        ([("NonZero", ["image"], ["result"], {})], [1, 3, 8, 8],
+         "of type NonZero in m.onnx cannot be costed"),
+        ([("MatMul", ["image", "image"], ["result"], {})], [1, 3, 8, 8],
+         "it multiplies two computed values"),
+    ],
+)  # fmt: skip
+def test_onnx_that_cannot_be_costed_is_refused(tmp_path, nodes, shape, message):
+    weights = [tensor("w", 8, 3, 3, 3)]
+    path = onnx_file(tmp_path / "m.onnx", nodes, shape, initializers=weights)
+    with pytest.raises(UnsupportedError, match=message):
+        import_onnx(path)
+
+
+def test_a_tensor_of_ten_gigabytes_is_refused_unread(tmp_path):
+    from onnx import TensorProto
+
+    huge = TensorProto(name="w", data_type=TensorProto.INT8, dims=[100_000, 100_000])
+    nodes = [("MatMul", ["image", "w"], ["result"], {})]
+    path = onnx_file(tmp_path / "m.onnx", nodes, [1, 100_000], initializers=[huge])
+    with pytest.raises(UnsupportedError, match="100000 x 100000"):
+        import_onnx(path)
+
+
+def test_what_is_no_onnx_file_is_refused(tmp_path):
+    for content in (b"", b"\xff" * 100, b"nonsense"):
+        path = tmp_path / "m.onnx"
+        path.write_bytes(content)
+        with pytest.raises(UnsupportedError, match=r"m\.onnx is no"):
+            import_onnx(path)
+
+
+def test_published_tflite_files(data_file):
+    work = import_tflite(data_file("models/mobilenet_v2_1.0_224_quant.tflite"))
+    assert work.macs.sum() == pytest.approx(300.8e6, rel=1e-3)
+    assert len(work) == 65
