@@ -7,7 +7,9 @@ what depends on memory and bandwidth:
     latency = sum over operators of max(on chip, I/O) + dispatch
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +19,14 @@ from nahas.accelerator.compiled import parallel
 from nahas.accelerator.machines import Axes, Machines, area_mm2, leakage_mw
 from nahas.accelerator.mapping_table import Mappings, map_grid, map_pairs
 from nahas.accelerator.metrics import Limit, Metrics
-from nahas.accelerator.template import WEIGHTS, Accelerator, Platform
+from nahas.accelerator.template import Accelerator, Platform
 from nahas.accelerator.workload import Kind, Workload
+
+_USES = {
+    "streamed": network_pass.STREAMED,
+    "kept": network_pass.RESIDENT,
+    "first": network_pass.FIRST,
+}
 
 CHUNK = 256
 """Pairs of differing networks mapped at once, to bound the table of mappings."""
@@ -60,6 +68,8 @@ def evaluate_machines(
             f"number for a single network. Received {count} for {networks} networks."
         )
     platform = platform or Platform()
+    if platform.weights == "resident":
+        return _at_best(evaluate_machines, workload, machines, platform)
     pairs = max(networks, count)
     if networks == 1:
         network = np.zeros(pairs, dtype=np.int64)
@@ -95,6 +105,8 @@ def evaluate_axes(
     The same figures as `evaluate`'s, much sooner.
     """
     platform = platform or Platform()
+    if platform.weights == "resident":
+        return _at_best(evaluate_axes, workload, axes, platform)
     mappings = map_grid(
         workload, axes.arrays, axes.lanes, axes.memories, ports(platform)
     )
@@ -120,6 +132,18 @@ def evaluate_axes(
         (len(classes), len(axes.bandwidths), len(axes.lanes), network_pass.SUMS),
     )
     return _metrics(workload, axes.machines, cycles, axes.ordered(wide), platform)
+
+
+def _at_best(
+    evaluate_with: Callable[[Workload, Any, Platform], Metrics],
+    workload: Workload,
+    machines: Machines | Axes,
+    platform: Platform,
+) -> Metrics:
+    """Weights stay on chip where that is sooner: they take the room to fetch ahead."""
+    kept = evaluate_with(workload, machines, replace(platform, weights="kept"))
+    streamed = evaluate_with(workload, machines, replace(platform, weights="streamed"))
+    return kept.where(kept.latency_ms <= streamed.latency_ms, streamed)
 
 
 def ports(platform: Platform) -> Floats:
@@ -196,7 +220,7 @@ def pass_arguments(
 ) -> tuple[NDArray[np.generic], ...]:
     """What the pass needs of a workload and a platform, in its arguments' order."""
     settings = np.array(
-        [platform.dispatch_cycles, WEIGHTS.index(platform.weights)], dtype=np.float64
+        [platform.dispatch_cycles, _USES[platform.weights]], dtype=np.float64
     )
     return (
         workload.operators, workload.input_starts, workload.inputs, workload.starts,

@@ -75,21 +75,18 @@ def execute(
     engine = _Engine(accelerator, platform)
     memory = _Memory(engine.free)
     plans = [engine.plan(op, code) for op, code in zip(graph.ops, codes, strict=True)]
-    copies = [_copies(op, code) for op, code in zip(graph.ops, codes, strict=True)]
     rows = []
     ahead, to_fetch = 0.0, sum(graph.weights)
     for i, op in enumerate(graph.ops):
         spilled = graph.from_outside(i) + sum(
             graph.outputs[j] - memory.readable[j] for j in graph.inputs[i] if j >= 0
         )
-        held = graph.weights[i] * copies[i]
-        beside = 0.0
-        if graph.takes_turns(i):
-            beside = graph.weights[i + 1] * copies[i + 1]
+        held = graph.weights[i]
+        beside = graph.weights[i + 1] if graph.takes_turns(i) else 0.0
         memory.store(i, graph.outputs[i], held, beside, graph.stripe(i))
         fetched = min(ahead, graph.weights[i])
         weights_in, inputs_in = _again(
-            graph.weights[i], copies[i], spilled, memory.free + engine.tiles
+            graph.weights[i], spilled, memory.free + engine.tiles
         )
         out = graph.outputs[i] - memory.readable[i]
         if not graph.readers[i]:
@@ -244,24 +241,13 @@ def _weights(op: np.void) -> float:
     return float(int(op["filters"]) * (depth + 4))
 
 
-def _copies(op: np.void, code: float) -> int:
-    """PEs that hold the same weights: those that differ in position."""
-    if op["kind"] > Kind.DENSE:
-        return 1
-    x, y, row, column, *_ = choices(code)
-    return (y if row == 0 else 1) * (x if column == 0 else 1)
-
-
-def _again(
-    weights: float, copies: int, spilled: float, room: float
-) -> tuple[float, float]:
+def _again(weights: float, spilled: float, room: float) -> tuple[float, float]:
     """Bytes of weights and of spilled inputs that cross the I/O, lot by lot."""
-    held = weights * copies
-    if not spilled or held <= room:
+    if not spilled or weights <= room:
         return weights, spilled
     room = max(room, 1.0)
     weights_again = weights * -(-spilled // room)
-    inputs_again = spilled * -(-held // room)
+    inputs_again = spilled * -(-weights // room)
     if weights + inputs_again <= spilled + weights_again:
         return weights, inputs_again
     return weights_again, spilled

@@ -62,6 +62,14 @@ class Metrics:
         picked = {s.name: getattr(self, s.name)[rows] for s in fields(self)[:-1]}
         return replace(self, **picked)
 
+    def where(self, mask: NDArray[np.bool_], other: "Metrics") -> "Metrics":
+        """These metrics where `mask` [B] is true, another's elsewhere."""
+        picked = {
+            s.name: np.where(mask, getattr(self, s.name), getattr(other, s.name))
+            for s in fields(self)[:-1]
+        }
+        return replace(self, **picked)
+
     def reason(self, i: int) -> str:
         """Why pair `i` cannot run, in a line; empty where it can."""
         if self.feasible[i]:

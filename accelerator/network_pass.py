@@ -89,14 +89,14 @@ def _ceil(a, b):
 
 
 @compiled(inline="always")
-def _read_again(weights, copies, spilled, room):
+def _read_again(weights, spilled, room):
     """I/O bytes for weights and spilled inputs that do not all fit in `room`."""
-    held = weights * copies
-    if spilled == 0.0 or held <= room:
+    if spilled == 0.0 or weights <= room:
         return weights + spilled
     room = max(room, 1.0)
     return min(
-        weights + spilled * _ceil(held, room), spilled + weights * _ceil(spilled, room)
+        weights + spilled * _ceil(weights, room),
+        spilled + weights * _ceil(spilled, room),
     )
 
 
@@ -170,10 +170,7 @@ def _run(
         records = table[row, :, m]
         out = float(op.out_height) * op.out_width * op.filters
         own = weights[i]
-        after, following = 0.0, records
-        if stripes[i] < np.inf:
-            after = weights[i + 1]
-            following = table[places[distinct[i + 1], c], :, m]
+        after = weights[i + 1] if stripes[i] < np.inf else 0.0
         for v in range(lanes):
             copies = records[mapping.COPIES, v]
             spilled, from_outside = 0.0, -1.0
@@ -189,8 +186,7 @@ def _run(
             room = max(state[_CAPACITY, v] - state[_LIVE, v], 0.0)
             fits = min(out, room)
             # A chain takes turns instead of spilling: its weights stay, and a stripe.
-            chain = max(state[_CHAIN, v], own * copies)
-            chain += after * following[mapping.COPIES, v]
+            chain = max(state[_CHAIN, v], own) + after
             fused = fits < out and room - chain >= stripes[i]
             fits = min(out, max(room - chain, 0.0)) if fused else fits
             state[_CHAIN, v] = chain if fused else 0.0
@@ -204,7 +200,7 @@ def _run(
             left = 0.0 if fused else out - fits
             if last_use[i] == i:  # it leaves the chip
                 left = out
-            io = _read_again(streamed, copies, spilled, free + pes * state[_TILES, v])
+            io = _read_again(streamed, spilled, free + pes * state[_TILES, v])
             io += left
             arriving = io + streamed * (copies - 1.0)
             sums[IO_BYTES, v] += io
@@ -217,7 +213,7 @@ def _run(
                 sums[RF_BYTES, v] += records[mapping.RF_BYTES, v]
             # Whatever I/O time is left fetches the weights of later operators.
             state[_TO_FETCH, v] -= streamed
-            for_later = min(max(free - streamed * copies, 0.0), state[_TO_FETCH, v])
+            for_later = min(max(free - streamed, 0.0), state[_TO_FETCH, v])
             fixed = dispatch if factor > 0 else 0.0
             for w in range(len(rates)):
                 fetched = min(ahead[w, v], streamed)

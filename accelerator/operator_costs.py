@@ -1,6 +1,6 @@
 """Costs by operator: where a network's latency and energy go on one accelerator."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from nahas.accelerator import network_pass
 from nahas.accelerator.cost_model import (
     dynamic_energy_pj,
+    evaluate,
     io_rate,
     pass_arguments,
     ports,
@@ -81,6 +82,11 @@ def per_operator(
             f"`workload` must be a single network. Received {workload.networks}."
         )
     platform = platform or Platform()
+    if platform.weights == "resident":
+        kept, streamed = (replace(platform, weights=w) for w in ("kept", "streamed"))
+        sooner = [evaluate(workload, [accelerator], p).latency_ms[0]
+                  for p in (kept, streamed)]  # fmt: skip
+        platform = kept if sooner[0] <= sooner[1] else streamed
     machines = Machines.of([accelerator])
     mappings = _mappings(workload, machines, platform)
     rows = np.zeros((len(workload), network_pass.ROW))

@@ -10,6 +10,9 @@ from math import isfinite
 from nahas.accelerator.technology import NODE_22NM, Technology
 from nahas.accelerator.workload import Kind
 
+_MOST = {"pes_x": 256, "pes_y": 256, "simd_units": 65_536, "compute_lanes": 4096}
+"""More than anybody builds: beyond, counts would overflow or searches never end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Accelerator:
@@ -25,7 +28,8 @@ class Accelerator:
         io_bandwidth_gbps: Bytes between DRAM and the local memories, 1e9 a second.
 
     Raises:
-        ValueError: If a count is not a positive integer or a size not positive.
+        ValueError: If a count is not a positive integer or a size not positive, or
+            either is absurdly large or small.
     """
 
     pes_x: int
@@ -37,12 +41,10 @@ class Accelerator:
     io_bandwidth_gbps: float
 
     def __post_init__(self) -> None:
-        for name in ("pes_x", "pes_y", "simd_units", "compute_lanes"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise _wrong(name, "a positive integer", value)
+        for name, most in _MOST.items():
+            _check_number(self, name, int, most=most)
         for name in ("local_memory_mib", "register_file_kib", "io_bandwidth_gbps"):
-            _check_positive(self, name)
+            _check_number(self, name, float, least=1e-3, most=1e7)
 
     @property
     def pes(self) -> int:
@@ -78,12 +80,13 @@ class Capabilities:
 
     def __post_init__(self) -> None:
         for kind, factor in self.slow:
-            if factor < 1:
-                raise _wrong(f"slow[{kind.name.lower()}]", "at least 1", factor)
+            if isinstance(factor, bool) or not isinstance(factor, int) or factor < 1:
+                name = f"slow[{kind.name.lower()}]"
+                raise _wrong(name, "a positive integer", factor)
 
 
-WEIGHTS = ("streamed", "resident", "first")
-"""How weights come: each time, once, or for the first time."""
+WEIGHTS = ("streamed", "resident", "kept", "first")
+"""How weights come: see `Platform`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +104,9 @@ class Platform:
             convolution, pooling and element-wise operators.
         link_bytes: Link of a PE to the interconnect.
         lookup_elements: Table look-ups (sigmoid, swish, h-swish) a PE, a cycle.
-        weights: "streamed" (all weights cross the I/O at each inference) or
-            "resident" (those that fit stay on chip).
+        weights: "streamed" (all weights cross the I/O at each inference), "kept" (those
+            that fit stay on chip), "first" (the first inference of the latter, which
+            still reads them), or "resident" (the sooner of "kept" and "streamed").
         capabilities: What is fused, slow or refused.
         technology: Energy and area of the parts.
 
@@ -122,10 +126,11 @@ class Platform:
 
     def __post_init__(self) -> None:
         for spec in fields(self):
-            if spec.type in (int, float):
-                _check_positive(
-                    self, spec.name, minimum=0 if "dispatch" in spec.name else None
-                )
+            if spec.type is int:
+                least = 0 if spec.name == "dispatch_cycles" else 1
+                _check_number(self, spec.name, int, least=least, most=10**9)
+            elif spec.type is float:
+                _check_number(self, spec.name, float, least=1e-3, most=1e7)
         if self.weights not in WEIGHTS:
             raise _wrong("weights", f"one of {', '.join(WEIGHTS)}", self.weights)
 
@@ -140,13 +145,22 @@ PLATFORM_RANGES: dict[str, tuple[int, int]] = {
 """Ranges within which the assumed values of `Platform` may lie."""
 
 
-def _check_positive(owner: object, name: str, minimum: float | None = None) -> None:
+def _check_number(
+    owner: object, name: str, kind: type, *, least: float = 1, most: float
+) -> None:
     value = getattr(owner, name)
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not isfinite(value):
+    kinds = (int, float) if kind is float else (int,)
+    if isinstance(value, bool) or not isinstance(value, kinds):
+        raise _wrong(name, _POSITIVE[kind], value)
+    if not isfinite(value):
         raise _wrong(name, "a finite number", value)
-    if value < minimum if minimum is not None else value <= 0:
-        raise _wrong(name, "positive" if minimum is None else "not negative", value)
+    if value <= 0 < least:
+        raise _wrong(name, _POSITIVE[kind], value)
+    if not least <= value <= most:
+        raise _wrong(name, f"from {least:g} to {most:g}", value)
+
+
+_POSITIVE = {int: "a positive integer", float: "positive"}
 
 
 def _wrong(name: str, expected: str, value: object) -> ValueError:

@@ -47,6 +47,10 @@ class Kind(IntEnum):
     MOVE = 13
 
 
+LARGEST = 2**48
+"""MACs of an operator that are still counted exactly in all sums."""
+
+
 @dataclass(frozen=True, slots=True)
 class Operator:
     """One row of a workload.
@@ -110,6 +114,13 @@ class Operator:
             raise ValueError(
                 f"`{name}` of operator {self.name!r} must be a positive integer. "
                 f"Received {size!r}."
+            )
+        depth = self.channels // self.groups * self.kernel_height * self.kernel_width
+        if self.out_height * self.out_width * self.filters * depth > LARGEST:
+            raise ValueError(
+                f"Operator {self.name!r} must have at most {LARGEST:,} MACs or reads. "
+                f"Received {self.out_height} x {self.out_width} x {self.filters} x "
+                f"{depth}."
             )
         if self.channels % self.groups or self.filters % self.groups:
             raise ValueError(

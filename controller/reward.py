@@ -5,7 +5,7 @@ preference that the reward weighs, a limit is a constraint that a candidate brea
 """
 
 from dataclasses import dataclass, fields
-from math import isfinite
+from math import inf, isfinite
 from numbers import Real
 from typing import Literal, get_args
 
@@ -171,6 +171,8 @@ class Limits:
 
     def __post_init__(self) -> None:
         for spec in fields(self):
+            if getattr(self, spec.name) == inf:  # no limit
+                object.__setattr__(self, spec.name, None)
             _normalise(self, spec.name, "limits")
 
     def violation(self, metrics: Metrics) -> Array:

@@ -89,7 +89,7 @@ def search(
             controller or the reward fails.
         ValueError: If an argument is out of range.
     """
-    _check(trials, window, workers)
+    _check(trials, window, workers, seed, minutes, timeout_seconds)
     limits, platform = limits or Limits(), platform or Platform()
     asked = oracle if isinstance(oracle, Oracle) else PlainFunction(oracle)
     workers = _worker_count(asked, workers, window)
@@ -195,6 +195,13 @@ class PlainFunction:
 
     function: Callable[[Network], float]
 
+    def __post_init__(self) -> None:
+        if not callable(self.function):  # a worker rebuilds oracles from their texts
+            raise TypeError(
+                "A plain function works in the process that defines it only, not in "
+                f"a worker. Received {self.function!r}."
+            )
+
     @property
     def key(self) -> str:
         """The function's name: a study cannot see that its code was changed."""
@@ -248,7 +255,20 @@ def _check_rebuilt(oracle: Oracle) -> None:
         raise ValueError(hint.format("its fields or its module do not say all of it"))
 
 
-def _check(trials: int, window: int, workers: int | None) -> None:
+def _check(
+    trials: int,
+    window: int,
+    workers: int | None,
+    seed: int,
+    minutes: float | None,
+    timeout_seconds: float,
+) -> None:
+    check_count(seed, "seed", "search", least=0)
+    for name, value in {"minutes": minutes, "timeout_seconds": timeout_seconds}.items():
+        if value is not None and not value > 0:
+            raise ValueError(
+                f"`{name}` must be positive. Received {value!r} (in search.{name})."
+            )
     given = {"trials": (trials, 1), "window": (window, 1), "workers": (workers, 0)}
     for name, (value, least) in given.items():
         if value is not None:

@@ -35,6 +35,16 @@ _LIBRARIES = ("nahas", "numpy", "numba", "pyglove", "keras", "tensorflow")
 _NOT_COMPARED = ("versions.", "config.run.")
 
 
+_FRACTIONS = (
+    "accuracy",
+    "latency_ms",
+    "energy_mj",
+    "area_mm2",
+    "utilization",
+    "reward",
+)
+
+
 @dataclass(frozen=True, slots=True, weakref_slot=True)
 class Study:
     """A study on disk; every call reads its present state.
@@ -99,7 +109,9 @@ class Study:
             [*(getattr(record.trial, name) for name in names), record.network]
             for record in self.records()
         ]
-        return pd.DataFrame(rows, columns=[*names, "network"])
+        frame = pd.DataFrame(rows, columns=[*names, "network"])
+        # Also where no trial has one: numbers, not objects.
+        return frame.astype(dict.fromkeys(_FRACTIONS, float))
 
     def export_csv(self, path: str | Path) -> None:
         """Writes `to_frame` as a CSV file, choices separated by spaces."""
@@ -204,10 +216,12 @@ def write_config(folder: Path, config: Mapping[str, Any]) -> None:
 def read_config(folder: Path) -> dict[str, Any]:
     """What `config.json` of a study says."""
     try:
-        found = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-        return dict(found)
-    except (OSError, ValueError, TypeError) as error:
+        found = dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise StudyError(f"{folder / CONFIG} cannot be read: {error}.") from error
+    if "oracle_key" not in found:
+        raise StudyError(f"{folder / CONFIG} is damaged: it names no oracle.")
+    return found
 
 
 def _compare(folder: Path, stored: dict[str, Any], wanted: dict[str, Any]) -> None:

@@ -57,7 +57,7 @@ def work(
     done = 0
     with Store(study.folder, write=True) as store:
         while max_trainings is None or done < max_trainings:
-            if _orphaned(parent):
+            if _orphaned(parent) or not study.folder.exists():
                 break
             held = queue.lease(store, owner, chosen.key)
             if held is None:

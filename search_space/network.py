@@ -26,6 +26,9 @@ ACTIVATIONS = ("relu", "relu6", "swish", "hswish")
 KINDS = ("ibn", "fused_ibn")
 """Inverted bottleneck, and the same with expansion and depthwise fused into one."""
 
+LARGEST = 65_536
+"""Most filters, classes, rows, ...: larger networks are slips of the pen."""
+
 SMALLEST_MAP = 4
 """Rows of the last map below which a proxy drops early strides."""
 
@@ -346,6 +349,8 @@ def _check_counts(owner: object, names: tuple[str, ...]) -> None:
         value = getattr(owner, name)
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise _wrong(name, "a positive integer", value)
+        if value > LARGEST:
+            raise _wrong(name, f"at most {LARGEST}", value)
 
 
 def _check_activation(name: str) -> None:

@@ -108,8 +108,20 @@ class ProxyTraining:
         return int.from_bytes(blake2b(text, digest_size=4).digest(), "little")
 
     def dataset(self) -> Dataset:
-        """The data, at the proxy's resolution."""
-        return load(self.data, self.resolution)
+        """The data, at the proxy's resolution.
+
+        Raises:
+            DatasetError: If it cannot be had.
+            ValueError: If it has fewer images than are asked for, or than a batch.
+        """
+        found = load(self.data, self.resolution)
+        images = len(found.train) if self.images is None else self.images
+        if images > len(found.train):
+            text = f"at most the {len(found.train)} of {self.data}"
+            raise _wrong("images", text, images)
+        if self.batch > images:
+            raise _wrong("batch", f"at most the {images} training images", self.batch)
+        return found
 
     def proxy(self, network: Network) -> Network:
         """What is trained in the place of `network`."""
@@ -189,6 +201,13 @@ class FunctionOracle:
     name: str
     function: Callable[[Network], float] = field(compare=False, repr=False)
 
+    def __post_init__(self) -> None:
+        if not callable(self.function):  # a worker rebuilds oracles from their texts
+            raise TypeError(
+                f"`function` must be a function, in the process that defines it. "
+                f"Received {self.function!r}."
+            )
+
     @property
     def key(self) -> str:
         """The name, as a line."""
@@ -226,8 +245,6 @@ def _training_images(
     """The first training images, in their fixed random order, and their scaling."""
     train = load(name, resolution).train
     if images is not None:
-        if images > len(train):
-            raise _wrong("images", f"at most the {len(train)} of {name}", images)
         train = Split(train.images[:images], train.labels[:images])
     return train, fit.Scaling.of(train.images)
 

@@ -94,7 +94,7 @@ def _simulate(arguments: argparse.Namespace) -> int:
         model = resolve(arguments.model)
         accelerator, platform = _machine(arguments.settings, model.accelerator)
     found = simulate(model, accelerator, platform)
-    if arguments.csv:
+    if arguments.csv and found.metrics.feasible[0]:
         found.operators.to_csv(arguments.csv, index=False)
     if arguments.json:
         print_json(found.to_dict())

@@ -125,7 +125,8 @@ def _add_search(commands: Any) -> None:
         "--reuse", nargs="+", default=[], metavar="STUDY",
         help="studies whose trainings a new study starts with",
     )  # fmt: skip
-    add_limits(search)
+    add_limits(search, "default: those of the quick start, 39.86 mm2 and 1 ms, or of "
+               "--config; inf for none")  # fmt: skip
     add_settings(search, "training.epochs=5")
     search.set_defaults(run=_search)
 
@@ -149,13 +150,12 @@ def _search(arguments: argparse.Namespace) -> int:
     from nahas.config import Config, merge, read_toml
     from nahas.decode import decode
 
-    words = [
-        f"{path}={value!r}"
-        for name, path in _SHORTHANDS.items()
-        if (value := getattr(arguments, name)) is not None
-    ]
     with reading_input():
-        table = merge(read_toml(arguments.config), [*arguments.settings, *words])
+        table = merge(read_toml(arguments.config), arguments.settings)
+        for name, path in _SHORTHANDS.items():
+            if (value := getattr(arguments, name)) is not None:
+                section, _, key = path.partition(".")
+                table.setdefault(section, {})[key] = value
         config = decode(Config, table)
     default = Path("runs") / Path(arguments.config or QUICKSTART).stem
     return _run(Path(arguments.folder or default), config, arguments.reuse)
@@ -249,29 +249,39 @@ def _compare(study: "Study", config: "Config", oracle: Any, *, finished: bool) -
 
     rows = closing.read_json(study.folder / closing.REFERENCES)
     workers = config.search.workers
-    if rows is None:
+    if not rows:
         note("Training the reference networks.")
         rows = references.train_references(study, config, oracle, workers)
     best = closing.best_row(study)
     known = closing.read_json(study.folder / closing.TEST)
-    if finished and best and (known is None or known["network"] != best["network"]):
+    judged = (
+        best and isinstance(known, dict) and known.get("network") == best["network"]
+    )
+    if finished and best and hasattr(oracle, "test") and not judged:
         note("Judging the best network on the test images.")
         other = next(row for row in rows if row["name"] == references.SMALLEST)
         references.judge_best(study, oracle, best["network"], other["network"], workers)
 
 
 def _worker(arguments: argparse.Namespace) -> int:
+    from nahas.controller.description import rebuild
     from nahas.controller.pool import COMMAND
+    from nahas.controller.study import Study
     from nahas.controller.workers import work
 
     folder = _open(arguments.study).folder
+    with reading_input():
+        rebuild(
+            Study.open(folder).config["oracle"]
+        )  # what cannot be made trains nothing
     if arguments.parent is not None:
         work(folder, parent=arguments.parent)
         return 0
+    note(f"Training what {folder} asks for; end it with Ctrl-C.")
     # One after another: a worker ends when its trainings have left much memory behind.
     command = [*COMMAND, str(folder), "--parent", str(os.getpid())]
     code = 0
-    while code == 0:
+    while code == 0 and folder.exists():
         # An interrupt is this process's alone; the worker ends when it finds it gone.
         code = subprocess.run(command, start_new_session=True).returncode
     return code
@@ -297,6 +307,8 @@ def _report(arguments: argparse.Namespace) -> int:
 
     study = _open(arguments.study)
     path = Path(arguments.output or study.folder / "report.html")
+    if path.is_dir():
+        raise UsageError(f"`--output` must be a file. Received the folder {path}.")
     write(path, render(study))
     print(path)
     return 0
@@ -321,6 +333,8 @@ _COSTS = ("latency_ms", "energy_mj", "area_mm2")
 def _print_result(found: dict[str, Any]) -> None:
     print_table(_COUNTS, [[found[name] for name in _COUNTS]], title=found["study"])
     best = found["best"]
+    if found["failed"]:
+        print(f"last failure: {found['last_error']}")
     if best is None:
         print("No trial is feasible yet.")
         return

@@ -12,12 +12,16 @@ from typing import Any
 
 import numpy as np
 
+from nahas.accelerator.grid import GRID
+from nahas.accelerator.template import Accelerator
 from nahas.config import Config, from_stored
+from nahas.controller.rows import StudyError
 from nahas.controller.study import Study
 from nahas.controller.trial import Trial
 from nahas.output import to_json
 from nahas.parts import make_space
-from nahas.search_space.joint import Candidate
+from nahas.search_space.joint import PREFIX, Candidate
+from nahas.search_space.network import Network
 
 REFERENCES = "references.json"
 TEST = "test.json"
@@ -30,21 +34,46 @@ REPORT = "report.html"
 def configuration(study: Study) -> Config | None:
     """What the command line was asked for; None for a study made from Python."""
     stored = study.config.get("config")
-    return from_stored(stored) if stored else None
+    if not isinstance(stored, dict) or "search" not in stored:
+        return None
+    try:
+        return from_stored(stored)
+    except (TypeError, ValueError) as error:
+        raise StudyError(
+            f"The configuration of the study in {study.folder} cannot be used: {error}"
+        ) from error
 
 
 def best_candidate(study: Study, trial: Trial | None) -> Candidate | None:
-    """The pair of a trial; None where the space is not known or there is no trial."""
-    config = configuration(study)
-    if config is None or trial is None:
+    """The pair of a trial; None where the space cannot be made again here."""
+    if trial is None:
         return None
-    candidate = make_space(config).decode(np.array(trial.choices, dtype=np.int64))
+    record = study.records()[trial.number - 1]
+    knobs = study.config.get("space", {}).get("knobs", {})
+    chosen = dict(zip(knobs, trial.choices, strict=False))
+    values = {
+        name.removeprefix(PREFIX): knobs[name][place]
+        for name, place in chosen.items()
+        if name.startswith(PREFIX)
+    }
+    if set(values) == set(GRID):
+        return Candidate(Network.parse(record.network), Accelerator(**values))
+    config = configuration(study)
+    if config is None:
+        return None
+    try:
+        candidate = make_space(config).decode(np.array(trial.choices))
+    except (TypeError, ValueError):  # its module is not at hand here
+        return None
     return candidate if isinstance(candidate, Candidate) else None
 
 
 def read_json(path: Path) -> Any:
-    """What a file of the study holds; None where it is not there."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    """What a file of the study holds; None where it is not there, or not sound."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -65,6 +94,7 @@ def summary(study: Study) -> dict[str, Any]:
         "study": str(study.folder),
         **study.counts(),
         "best": best_row(study),
+        "last_error": next((t.error for t in reversed(study.trials()) if t.error), ""),
         "references": read_json(study.folder / REFERENCES) or [],
         "test": read_json(study.folder / TEST),
         "limits": {

@@ -54,7 +54,7 @@ class SearchConfig:
         for name in ("workers", "seed"):
             if getattr(self, name) < 0:
                 raise _wrong(name, "0 or a positive integer", getattr(self, name))
-        if self.minutes is not None and self.minutes <= 0:
+        if self.minutes is not None and not self.minutes > 0:
             raise _wrong("minutes", "positive", self.minutes)
 
 
@@ -123,7 +123,7 @@ def read_toml(path: str | Path | None = None) -> dict[str, Any]:
             f"The configuration must be a file that can be read. Received {path} "
             f"({error.strerror})."
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(
             f"The configuration must be TOML. Received {source}: {error}."
         ) from error

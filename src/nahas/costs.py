@@ -46,7 +46,15 @@ class Simulation:
 
     @cached_property
     def operators(self) -> "pd.DataFrame":
-        """One row an operator; cycles and energy sum to `metrics`."""
+        """One row an operator; cycles and energy sum to `metrics`.
+
+        Raises:
+            ValueError: If the accelerator cannot run the network.
+        """
+        if not self.metrics.feasible[0]:
+            raise ValueError(
+                f"Operators have costs where they can run: {self.metrics.reason(0)}."
+            )
         import pandas as pd
 
         rows = self.workload.operators

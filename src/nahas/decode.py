@@ -19,7 +19,7 @@ def parse_value(text: str) -> Any:
     """
     try:
         found = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return text
     return found["value"] if len(found) == 1 else text
 
@@ -106,7 +106,7 @@ def _decode_value(kind: Any, value: Any, path: str) -> Any:
         if option in (int, float, str) and not isinstance(value, bool):
             if isinstance(value, option):
                 return value
-            if option is float and isinstance(value, int):
+            if option is float and isinstance(value, int) and abs(value) < 2**1000:
                 return float(value)
     raise TypeError(
         f"`{path.rpartition('.')[2]}` must be {' or '.join(map(_name, kinds))}. "

@@ -162,7 +162,7 @@ def _parse(text: str, name: str) -> Model:
     if text.startswith("{"):
         try:
             table = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise ValueError(
                 f"A pair must be sound JSON. Received {name}: {error}."
             ) from error

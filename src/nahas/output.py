@@ -89,7 +89,10 @@ def print_table(
     table = Table(box=SIMPLE_HEAD, title=title or None, title_justify="left")
     for column, is_right in zip(columns, right, strict=True):
         table.add_column(
-            Text(column), justify="right" if is_right else "left", overflow="fold"
+            Text(column),
+            justify="right" if is_right else "left",
+            overflow="fold",
+            no_wrap=is_right,  # a number over two lines is two numbers
         )
     for row in cells:
         table.add_row(*map(Text, row))

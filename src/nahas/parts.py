@@ -6,13 +6,14 @@ and in the workers.
 
 import importlib
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nahas.config import Config
+from nahas.config import Config, NetworkConfig
 from nahas.controller.controller import Controller
 from nahas.controller.description import describe, rebuild
 from nahas.controller.random_search import RandomSearch
@@ -42,6 +43,11 @@ def make_space(config: Config) -> SearchSpace:
     if ":" not in name:
         _check_known(name, SPACES, place)
         return joint_space(name, **sizes)
+    if network != NetworkConfig():
+        raise ValueError(
+            f"`network` must be left out where the space is one's own, which says its "
+            f"sizes itself. Received {sizes} with {name!r} (in network)."
+        )
     space = named_object(name, place)
     if callable(space) and not isinstance(space, SearchSpace):
         space = space()
@@ -50,8 +56,17 @@ def make_space(config: Config) -> SearchSpace:
             f"`{name}` must be a SearchSpace or a function without arguments that "
             f"returns one. Received {type(space).__name__} (in {place})."
         )
-    first = space.decode(np.zeros(len(space.knobs), dtype=np.int64))
-    return space if isinstance(first, Candidate) else joint_space(space)
+    return space if isinstance(_some(space), Candidate) else joint_space(space)
+
+
+def _some(space: SearchSpace) -> object:
+    """A candidate of the space; None where the first hundred cannot be built."""
+    rng = np.random.default_rng(0)
+    first = np.zeros((1, len(space.knobs)), dtype=np.int64)
+    for choices in np.concatenate([first, space.random(rng, 100)]):
+        with suppress(ValueError):  # some choices may be no network
+            return space.decode(choices)
+    return None
 
 
 def make_controller(config: Config) -> Controller:

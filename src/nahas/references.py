@@ -66,12 +66,17 @@ def smallest(space: SearchSpace) -> Network:
 
 def reference_networks(config: Config) -> dict[str, Network]:
     """The networks to compare with, at the deployed size, by their names."""
-    size = config.network
+    least = smallest(make_space(config))
     published = {
-        name: replace(PUBLISHED[name], resolution=size.resolution, classes=size.classes)
+        name: replace(
+            PUBLISHED[name],
+            resolution=least.resolution,
+            classes=least.classes,
+            channels=least.channels,
+        )
         for name in PUBLISHED_REFERENCES
     }
-    return {**published, SMALLEST: smallest(make_space(config))}
+    return {**published, SMALLEST: least}
 
 
 def train_references(

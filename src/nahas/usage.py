@@ -28,9 +28,11 @@ def reading_input() -> Iterator[None]:
         raise UsageError(str(error)) from error
 
 
-def add_limits(parser: argparse.ArgumentParser) -> None:
+def add_limits(
+    parser: argparse.ArgumentParser, defaults: str = "default: none"
+) -> None:
     """Adds the --max-... options."""
-    group = parser.add_argument_group("limits (none by default)")
+    group = parser.add_argument_group(f"limits ({defaults})")
     for name, (unit, text) in LIMITS.items():
         flag = "--" + name.replace("_", "-")
         group.add_argument(flag, type=float, metavar=unit, help=f"most {text}")

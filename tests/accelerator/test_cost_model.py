@@ -14,6 +14,8 @@ from nahas.accelerator.operator_costs import per_operator
 from nahas.accelerator.sweep import grid_axes
 from nahas.accelerator.template import Accelerator, Capabilities, Platform
 from nahas.accelerator.workload import Kind, Operator, workload
+from nahas.search_space.lower import lower
+from nahas.search_space.published import PUBLISHED
 
 TINY = Accelerator(1, 1, 16, 1, 0.5, 8.0, 20.0)
 
@@ -256,6 +258,19 @@ def test_more_of_a_resource_is_never_slower_anywhere_on_the_grid(knob):
     metrics = evaluate_axes(BLOCK, grid_axes())
     latency_ms = metrics.latency_ms.reshape(grid_shape())
     assert (np.diff(latency_ms, axis=list(GRID).index(knob)) <= 0).all()
+
+
+@pytest.mark.parametrize("name", ["MobileNetV2", "EfficientNetB0", "EfficientNetB4"])
+def test_more_is_never_slower_for_published_networks(name):
+    """All knobs but the SIMD units, more of which hold fewer sums each."""
+    work = lower([PUBLISHED[name]])
+    streamed = evaluate_axes(work, grid_axes()).latency_ms
+    resident = evaluate_axes(work, grid_axes(), Platform(weights="resident")).latency_ms
+    assert (resident <= streamed).all()
+    for latency_ms in (streamed, resident):
+        for axis, knob in enumerate(GRID):
+            rises = np.diff(latency_ms.reshape(grid_shape()), axis=axis)
+            assert (rises <= 0).all() or knob == "simd_units"
 
 
 @pytest.mark.parametrize("knob", list(GRID))

@@ -1,5 +1,7 @@
 """Values refuse what physics does."""
 
+from dataclasses import replace
+
 import pytest
 
 from nahas.accelerator.grid import BASELINE, GRID, GRID_SIZE, accelerators
@@ -51,15 +53,40 @@ def test_impossible_accelerators_are_refused(field, value, expected):
     assert str(error.value) == expected
 
 
+@pytest.mark.parametrize(
+    "values",
+    [{"pes_x": 10**23}, {"simd_units": 10**18}, {"local_memory_mib": 1e300},
+     {"io_bandwidth_gbps": 1e-9}, {"register_file_kib": 1e-9}],
+)  # fmt: skip
+def test_absurd_accelerators_are_refused(values):
+    with pytest.raises(ValueError, match=r"must be from .* to "):
+        replace(BASELINE, **values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"clock_mhz": 1e15}, {"clock_mhz": 1e-300}, {"dispatch_cycles": 10**22},
+     {"local_port_bytes": 0.5}, {"dispatch_cycles": 1000.9}],
+)  # fmt: skip
+def test_absurd_platforms_are_refused(values):
+    with pytest.raises(ValueError, match="must be"):
+        Platform(**values)
+
+
+def test_factors_are_whole_numbers():
+    with pytest.raises(ValueError, match=r"slow\[conv\]"):
+        Capabilities(slow=((Kind.CONV, 1.9),))
+
+
 def test_impossible_platforms_are_refused():
     with pytest.raises(
-        ValueError, match="`weights` must be one of streamed, resident, first"
+        ValueError, match="`weights` must be one of streamed, resident, kept, first"
     ):
         Platform(weights="cached")
-    with pytest.raises(ValueError, match="`lane_port_bytes` must be positive"):
+    with pytest.raises(ValueError, match="`lane_port_bytes` must be a positive"):
         Platform(lane_port_bytes=0)
     assert Platform(dispatch_cycles=0).dispatch_cycles == 0
-    with pytest.raises(ValueError, match=r"`slow\[swish\]` must be at least 1"):
+    with pytest.raises(ValueError, match=r"`slow\[swish\]` must be a positive"):
         Capabilities(slow=((Kind.SWISH, 0),))
 
 
@@ -83,6 +110,11 @@ def test_every_constant_has_a_unit_a_source_and_a_range():
         assert constant.low < constant.value < constant.high
     with pytest.raises(ValueError, match="must lie in its range"):
         Constant(3.0, "pJ", "test", 0.0, 2.0)
+
+
+def test_operators_too_large_to_count_are_refused():
+    with pytest.raises(ValueError, match="must have at most"):
+        Operator("huge", Kind.CONV, (-1,), 10**5, 10**5, 10**5, 10**5, 10**5, 10**5)
 
 
 def test_workloads_refuse_what_cannot_run():

@@ -40,6 +40,10 @@ def metrics(latency_ms, energy_mj=1.0, area_mm2=1.0) -> Metrics:
 # Counted by hand.
 
 
+def test_an_infinite_limit_is_none():
+    assert Limits(max_area_mm2=float("inf")) == Limits()
+
+
 def test_multiplicative():
     accuracy = np.array([0.8, 0.8, 0.6])
     ratios = np.array([[0.5, 2.0, 1.0], [1.0, 4.0, 2.0]])
@@ -213,7 +217,7 @@ def test_reason_and_violation_agree(latency, limit):
     assert (limits.reason(found, 0) != "") == (limits.violation(found)[0] > 0)
 
 
-@pytest.mark.parametrize("wrong", [0, -1, np.nan, np.inf, "3", False])
+@pytest.mark.parametrize("wrong", [0, -1, np.nan, -np.inf, "3", False])
 def test_wrong_limits(wrong):
     with pytest.raises(
         ValueError, match=r"`max_area_mm2` must be a positive number or None"

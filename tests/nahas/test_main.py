@@ -51,6 +51,12 @@ def test_wrong_words_are_wrong_use(words):
         (["sweep", "keras:MobileNetV2", "--set", "accelerator.pes_x=1"],
          "must be one of platform"),
         (["search", "--trials", "0"], "(in search.trials)"),
+        (["search", "--minutes", "nan"], "(in search.minutes)"),
+        (["search", "--set", "training.images=100000"], "at most the 3000 of mnist5k"),
+        (["simulate", "r100000_c10 stem_k3_s1_f8_relu6 ibn_k3_e6_f24_s2_relu6 "
+          "head_f64_relu6"], "`resolution` must be at most 65536"),
+        (["simulate", "keras:MobileNetV2", "--set", "platform.clock_mhz=1e15"],
+         "(in platform.clock_mhz)"),
         (["search", "--controller", "ppoo"], "Did you mean `ppo`?"),
         (["search", "--space", "absent:space"], "(in search.space)"),
         (["search", "--data", "mnist5"], "mnist5"),

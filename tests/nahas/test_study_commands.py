@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from nahas.search_space.published import PUBLISHED
 
 TOY = (
     "search", "--space", "toy_parts:space", "--set", "search.oracle=toy_parts:Kernels",
-    "--set", "network.resolution=64", "--set", "network.classes=10", "--seed", "5",
+    "--seed", "5",
 )  # fmt: skip
 FILES = ("trials.csv", "summary.json", "best.json", "references.json", "test.json",
          "pareto.png", "convergence.png", "report.html", "config.json")  # fmt: skip
@@ -167,7 +168,9 @@ def test_a_worker_started_by_hand_outlives_its_trainings(tmp_path):
                     assert worker.poll() is None
                     time.sleep(0.1)
             worker.send_signal(signal.SIGINT)
-            assert worker.communicate(timeout=20)[1] == "nahas: error: interrupted\n"
+            said = worker.communicate(timeout=20)[1].splitlines()
+            assert said[0].startswith("Training what")
+            assert said[1:] == ["nahas: error: interrupted"]
         finally:
             worker.kill()
     assert worker.returncode == 1
@@ -249,3 +252,75 @@ def test_a_study_made_from_python_is_not_resumed(tmp_path, capsys):
     assert main(["resume", str(folder)]) == 2
     assert "started from Python" in capsys.readouterr().err
     assert main(["report", str(folder)]) == 0
+
+
+def test_references_have_the_sizes_of_an_own_space(study):
+    rows = json.loads((study / "references.json").read_text())
+    assert all(row["network"].startswith("r64_c10 ") for row in rows)
+
+
+def test_a_study_is_shown_where_its_module_is_not(study, tmp_path):
+    """In a process that cannot import the user's parts."""
+    command = [sys.executable, "-m", "nahas"]
+    page = tmp_path / "page.html"
+    for words in (["status", str(study), "--json"],
+                  ["report", str(study), "-o", str(page)]):  # fmt: skip
+        done = subprocess.run(
+            [*command, *words], cwd=tmp_path, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+    assert page.stat().st_size > 0
+    worker = subprocess.run(
+        [*command, "worker", str(study)], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert worker.returncode == 2
+    assert len(worker.stderr.splitlines()) == 1
+    assert "toy_parts:Kernels" in worker.stderr
+
+
+def test_sizes_of_an_own_space_are_its_own(tmp_path, capsys):
+    code = search(tmp_path / "odd", 3, "--set", "network.resolution=32")
+    assert code == 2
+    assert "(in network)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["{bad", "[]", "{}"])
+def test_damaged_side_files_are_made_again(study, tmp_path, content):
+    folder = shutil.copytree(study, tmp_path / "copy")
+    (folder / "references.json").write_text(content if content != "{}" else "[]")
+    (folder / "test.json").write_text(content)
+    assert main(["resume", str(folder)]) == 0
+    again = json.loads((folder / "references.json").read_text())
+    assert again == json.loads((study / "references.json").read_text())
+
+
+def test_a_report_needs_a_file(study, capsys):
+    assert main(["report", str(study), "-o", "/"]) == 2
+    assert "must be a file" in capsys.readouterr().err
+
+
+def test_a_configuration_of_python_is_left_alone(tmp_path, capsys):
+    import nahas as nh
+
+    folder = tmp_path / "noted"
+    nh.search(
+        nh.joint_space("s1"),
+        nh.RandomSearch(),
+        lambda network: 0.5,
+        nh.Reward(),
+        trials=3,
+        folder=folder,
+        config={"note": "mine"},
+    )
+    assert main(["status", str(folder)]) == 0
+    assert "accelerator:" in capsys.readouterr().out
+
+
+def test_a_function_trains_in_its_own_process_only(tmp_path, capsys):
+    import nahas as nh
+
+    folder = tmp_path / "plain"
+    nh.search(nh.joint_space("s1"), nh.RandomSearch(), lambda network: 0.5,
+              nh.Reward(), trials=3, folder=folder)  # fmt: skip
+    assert main(["worker", str(folder)]) == 2
+    assert "process that defines it" in capsys.readouterr().err
