@@ -108,14 +108,12 @@ def test_tiles_add_up_to_the_enumerated_loop_nest(op, pes):
     found = execute(work, machine, np.array([code]))
     macs, link = enumerated(op, choices(code))
     assert found.macs[0] == macs
-    # Lanes with less to do than the busiest are counted as busy: at most one word each.
-    assert link <= found.link_bytes[0] <= link * 1.3 + 64
+    assert found.link_bytes[0] == pytest.approx(link, rel=1e-12)
 
 
 def test_the_lanes_do_every_mac_that_they_are_given():
     """A broadcast tile is positions x words; all of them do the PE's MACs."""
-    op, machine = conv(8, 16, 32, 3), replace(BASELINE, pes_x=1, pes_y=1)
-    work = workload([[op]]).operators[0]
+    work = workload([[conv(8, 16, 32, 3)]]).operators[0]
     choice = np.array([1, 1, 0, 0, 0, 0, 0])
     size, macs = event_plan.plan_multiply(
         work, choice, 1, 64, 32768, 2**18, ports(Platform()), False, np.empty((0, 8))
@@ -126,7 +124,6 @@ def test_the_lanes_do_every_mac_that_they_are_given():
     )
     assert macs == 64 * 32 * 16 * 9
     assert plan[:, event_plan.WORK].sum() * 32 * 4 == macs
-    assert machine.pes == 1
 
 
 @pytest.fixture(scope="module")
