@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nahas.accelerator import event_plan
-from nahas.accelerator.mapping import choices
+from nahas.accelerator.mapping_code import choices
 from nahas.accelerator.template import Accelerator, Platform
 from nahas.accelerator.workload import Kind, Workload
 

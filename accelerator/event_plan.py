@@ -65,7 +65,7 @@ def plan_multiply(op, choice, lanes, units, register_file, eighth, ports, spills
 
     Args:
         op: A record of `OPERATOR_DTYPE`.
-        choice: [7] what `mapping.choices` says.
+        choice: [7] what `mapping_code.choices` says.
         lanes: Lanes of a PE.
         units: SIMD units of a lane.
         register_file: Bytes.

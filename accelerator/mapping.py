@@ -12,6 +12,17 @@ ceilings of divisions are exact and a vector unit does eight at a time.
 import numpy as np
 
 from nahas.accelerator.compiled import compiled
+from nahas.accelerator.mapping_code import (
+    CHANNELS,
+    COMPUTE_BOUND,
+    FILTERS,
+    LANE_BOUND,
+    LINK_BOUND,
+    LOCAL_BOUND,
+    LOOKUP_BOUND,
+    POSITIONS,
+    SIDE,
+)
 from nahas.accelerator.workload import Kind
 
 # Columns of a mapping's record. A mapping beats another by its cycles; ties fall to the
@@ -29,61 +40,19 @@ activations."""
 SMALLEST_REGISTER_FILE = 16
 """Bytes for a word of weights and a partial sum of one unit, twice."""
 
-# What bounds a mapping, its code's remainder by 8.
-COMPUTE_BOUND, LANE_BOUND, LOCAL_BOUND, LINK_BOUND, LOOKUP_BOUND = range(5)
-BOUNDS = ("compute", "lane port", "local memory port", "interconnect", "table look-up")
-
 # Ports, a cycle.
 LOCAL_PORT, LANE_PORT, LINK, LOOKUPS = range(4)
 
-_POSITIONS, _FILTERS, _CHANNELS = range(3)
-_ROWS = ("rows", "filters", "channels")
-_COLUMNS = ("columns", "filters", "channels")
-_LANES = ("filters", "positions")
-OUTPUT_STATIONARY, WEIGHT_STATIONARY, SPREAD = range(3)
-STYLES = ("broadcast, output stationary", "broadcast, weight stationary", "spread")
-ORDERS = ("", "inputs sent again", "weights sent again")
 # Columns of the scratch: the best use of the lanes for one way of splitting over PEs.
 _S_CYCLES, _S_PORT, _S_RF, _S_TILE, _S_CODE = range(5)
 # Groups of filters that work at a time, bytes of their weights, and how often all
 # weights are read where positions come first.
 _S_GROUPS, _S_GROUP_BYTES, _S_SWEEPS = range(5, 8)
 SCRATCH = 8
-_SIDE = 4096
 
 _DENSE, _POOL, _RESIZE = int(Kind.DENSE), int(Kind.POOL), int(Kind.RESIZE)
 _SIGMOID, _LOOKUP = int(Kind.SIGMOID), int(Kind.LOOKUP)
 _REDUCE, _MOVE = int(Kind.REDUCE), int(Kind.MOVE)
-
-
-def bound(code: float) -> str:
-    """What bounds the mapping of a code."""
-    return BOUNDS[int(code) % 8]
-
-
-def choices(code: float) -> tuple[int, int, int, int, int, int, int]:
-    """What a mapping's code says.
-
-    Returns:
-        Active columns and rows of PEs; what PE rows, PE columns and lanes split, the
-        style and the order, as positions in `_ROWS`, `_COLUMNS`, `_LANES`, `STYLES` and
-        `ORDERS`.
-    """
-    rest, order = divmod(int(code) // 8, 3)
-    rest, style = divmod(rest, 3)
-    rest, lane = divmod(rest, 2)
-    rest, column = divmod(rest, 3)
-    rest, row = divmod(rest, 3)
-    y, x = divmod(rest, _SIDE)
-    return x, y, row, column, lane, style, order
-
-
-def describe(code: float) -> str:
-    """A mapping's code in words."""
-    x, y, row, column, lane, style, order = choices(code)
-    parts = [f"{x}x{y} PEs on {_COLUMNS[column]} x {_ROWS[row]}",
-             f"lanes on {_LANES[lane]}", STYLES[style], ORDERS[order]]  # fmt: skip
-    return ", ".join(part for part in parts if part)
 
 
 @compiled(inline="always")
@@ -98,9 +67,9 @@ def reset(best):
 
 
 @compiled()
-def _same_share(size, parts, fewer):
-    """Whether fewer parts would be as small: then the larger array gains nothing."""
-    return fewer > 0 and _ceil(size, parts) == _ceil(size, fewer)
+def _same_share(size, parts, one):
+    """Whether shares are as small with one row (or column) of PEs less."""
+    return parts > one and _ceil(size, parts) == _ceil(size, parts - one)
 
 
 @compiled()
@@ -132,39 +101,28 @@ def try_multiply(op, x, y, units, lanes, halves, eighths, ports, scratch, best):
     held_of_input = np.floor(in_height * in_width * in_channels / pes)
     for row in range(3):
         for column in range(3):
-            down = float(y) if row == _POSITIONS else 1.0
-            along = float(x) if column == _POSITIONS else 1.0
+            down = float(y) if row == POSITIONS else 1.0
+            along = float(x) if column == POSITIONS else 1.0
             parts_f, parts_c = 1.0, 1.0
-            if row == _FILTERS:
+            if row == FILTERS:
                 parts_f *= y
-            elif row == _CHANNELS:
+            elif row == CHANNELS:
                 parts_c *= y
-            if column == _FILTERS:
+            if column == FILTERS:
                 parts_f *= x
-            elif column == _CHANNELS:
+            elif column == CHANNELS:
                 parts_c *= x
             if parts_c > group_channels:
                 continue
             # One row or column of PEs less with the same shares is never worse.
-            if row == _POSITIONS and _same_share(out_rows, down, down - 1.0):
-                continue
-            if column == _POSITIONS and _same_share(out_columns, along, along - 1.0):
-                continue
-            if row == _FILTERS and _same_share(
-                all_filters, parts_f, parts_f / y * (y - 1.0)
-            ):
-                continue
-            if column == _FILTERS and _same_share(
-                all_filters, parts_f, parts_f / x * (x - 1.0)
-            ):
-                continue
-            if row == _CHANNELS and _same_share(
-                group_channels, parts_c, parts_c / y * (y - 1.0)
-            ):
-                continue
-            if column == _CHANNELS and _same_share(
-                group_channels, parts_c, parts_c / x * (x - 1.0)
-            ):
+            of_row = (down, parts_f, parts_c)[row]
+            of_column = (along, parts_f, parts_c)[column]
+            if _same_share(
+                (out_rows, all_filters, group_channels)[row], of_row, of_row / y
+            ) or _same_share(
+                (out_columns, all_filters, group_channels)[column], of_column,
+                of_column / x,
+            ):  # fmt: skip
                 continue
             rows, columns = _ceil(out_rows, down), _ceil(out_columns, along)
             filters = _ceil(all_filters, parts_f)
@@ -184,7 +142,7 @@ def try_multiply(op, x, y, units, lanes, halves, eighths, ports, scratch, best):
             sums = np.floor(4.0 * outputs * (parts_c - 1.0) / parts_c)
             out_bytes = outputs if parts_c == 1.0 else 9.0 * outputs
             in_row = min(reach_rows, in_rows) * in_columns
-            code = ((float(y) * _SIDE + x) * 3.0 + row) * 3.0 + column
+            code = ((float(y) * SIDE + x) * 3.0 + row) * 3.0 + column
             scratch[:] = np.inf
             for lane in range(2):
                 _use_lanes(

@@ -14,7 +14,8 @@ from nahas.accelerator.cost_model import (
     ports,
 )
 from nahas.accelerator.machines import Machines, leakage_mw
-from nahas.accelerator.mapping import CODE, bound, describe
+from nahas.accelerator.mapping import CODE
+from nahas.accelerator.mapping_code import bound, describe
 from nahas.accelerator.mapping_table import Mappings, map_pairs
 from nahas.accelerator.template import Accelerator, Platform
 from nahas.accelerator.workload import Kind, Workload
@@ -55,7 +56,7 @@ class OperatorCosts:
 def codes(
     workload: Workload, accelerator: Accelerator, platform: Platform | None = None
 ) -> NDArray[np.float64]:
-    """[N] codes (`mapping.choices`) of the mappings chosen for a network."""
+    """[N] codes (`mapping_code.choices`) of the mappings chosen for a network."""
     mappings = _mappings(workload, Machines.of([accelerator]), platform or Platform())
     chosen: NDArray[np.float64] = mappings.table[
         mappings.places[mappings.distinct, 0], CODE, 0, 0

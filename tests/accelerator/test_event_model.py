@@ -11,7 +11,7 @@ from nahas.accelerator import event_plan, network_pass
 from nahas.accelerator.cost_model import evaluate, ports
 from nahas.accelerator.event_model import execute
 from nahas.accelerator.grid import BASELINE, accelerator_at, grid_shape
-from nahas.accelerator.mapping import choices
+from nahas.accelerator.mapping_code import choices
 from nahas.accelerator.operator_costs import codes
 from nahas.accelerator.template import Platform
 from nahas.accelerator.workload import Kind, Operator, workload

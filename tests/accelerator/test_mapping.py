@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nahas.accelerator import mapping
+from nahas.accelerator import mapping, mapping_code
 from nahas.accelerator.cost_model import ports
 from nahas.accelerator.mapping_table import map_pairs
 from nahas.accelerator.template import Platform
@@ -46,7 +46,7 @@ def test_depthwise_runs_at_the_lane_read_port():
     found = best(conv(32, 8, 8, kernel=3, groups=8))
     macs = 32 * 32 * 8 * 9
     assert found[mapping.CYCLES] == macs // 8
-    assert mapping.bound(found[mapping.CODE]) == "lane port"
+    assert mapping_code.bound(found[mapping.CODE]) == "lane port"
     wider = best(
         conv(32, 8, 8, kernel=3, groups=8),
         rates=ports(Platform(lane_port_bytes=16)),
@@ -83,7 +83,7 @@ def test_small_register_file_reads_operands_again():
 def test_input_channels_split_over_pes_cost_a_reduction():
     # A 1x1 map of 4 filters leaves only the 4,096 channels to split over 8 PEs.
     found = best(conv(1, 4096, 4), x=8, units=16, register_file=32768)
-    text = mapping.describe(found[mapping.CODE])
+    text = mapping_code.describe(found[mapping.CODE])
     assert "channels" in text
     weights, received = 4096 * 4, 0
     sums = 8 * (4 * 4 * 7 // 8)  # 4-byte sums of 4 filters, 7 of 8 parts leave each PE
@@ -92,7 +92,7 @@ def test_input_channels_split_over_pes_cost_a_reduction():
 
 def test_positions_split_over_pes_copy_weights_and_exchange_halos():
     found = best(conv(32, 4, 4, kernel=3), x=1, y=4, units=16, register_file=32768)
-    text = mapping.describe(found[mapping.CODE])
+    text = mapping_code.describe(found[mapping.CODE])
     assert "rows" in text
     assert found[mapping.COPIES] == 4
     rows_held, rows_needed = 8, 10
