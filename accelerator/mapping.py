@@ -11,10 +11,11 @@ ceilings of divisions are exact and a vector unit does eight at a time.
 
 import numpy as np
 
+from nahas.accelerator import lane_use
 from nahas.accelerator.compiled import compiled
+from nahas.accelerator.lane_use import LINK, LOCAL_PORT, LOOKUPS, SMALL_TILE, ceil
 from nahas.accelerator.mapping_code import (
     CHANNELS,
-    COMPUTE_BOUND,
     FILTERS,
     LANE_BOUND,
     LINK_BOUND,
@@ -30,34 +31,13 @@ from nahas.accelerator.workload import Kind
 CYCLES, PORT_BYTES, LINK_BYTES, RF_BYTES, TILE_BYTES, COPIES, CODE = range(7)
 COLUMNS = 7
 
-SMALL_TILE = 65536.0
-"""Bytes of a PE's tile below which a mapping need not shrink further.
-
-The fastest mapping among those with a tile this small is taken, else the one with the
-smallest tile: with 0.25 MiB of local memory or more, tiles then leave most of it to the
-activations."""
-
 SMALLEST_REGISTER_FILE = 16
 """Bytes for a word of weights and a partial sum of one unit, twice."""
 
-# Ports, a cycle.
-LOCAL_PORT, LANE_PORT, LINK, LOOKUPS = range(4)
-
-# Columns of the scratch: the best use of the lanes for one way of splitting over PEs.
-_S_CYCLES, _S_PORT, _S_RF, _S_TILE, _S_CODE = range(5)
-# Groups of filters that work at a time, bytes of their weights, and how often all
-# weights are read where positions come first.
-_S_GROUPS, _S_GROUP_BYTES, _S_SWEEPS = range(5, 8)
-SCRATCH = 8
 
 _DENSE, _POOL, _RESIZE = int(Kind.DENSE), int(Kind.POOL), int(Kind.RESIZE)
 _SIGMOID, _LOOKUP = int(Kind.SIGMOID), int(Kind.LOOKUP)
 _REDUCE, _MOVE = int(Kind.REDUCE), int(Kind.MOVE)
-
-
-@compiled(inline="always")
-def _ceil(a, b):
-    return np.ceil(a / b)
 
 
 @compiled()
@@ -69,7 +49,7 @@ def reset(best):
 @compiled()
 def _same_share(size, parts, one):
     """Whether shares are as small with one row (or column) of PEs less."""
-    return parts > one and _ceil(size, parts) == _ceil(size, parts - one)
+    return parts > one and ceil(size, parts) == ceil(size, parts - one)
 
 
 @compiled()
@@ -85,7 +65,7 @@ def try_multiply(op, x, y, units, lanes, halves, eighths, ports, scratch, best):
         halves: [V] bytes of half a register file.
         eighths: [M] bytes of an eighth of a local memory.
         ports: [4] local port, lane port, link and look-ups, a cycle.
-        scratch: [SCRATCH, V].
+        scratch: [lane_use.SCRATCH, V].
         best: [COLUMNS, M, V] the best mappings so far, kept where nothing beats them.
     """
     out_rows, out_columns = float(op.out_height), float(op.out_width)
@@ -124,19 +104,19 @@ def try_multiply(op, x, y, units, lanes, halves, eighths, ports, scratch, best):
                 of_column / x,
             ):  # fmt: skip
                 continue
-            rows, columns = _ceil(out_rows, down), _ceil(out_columns, along)
-            filters = _ceil(all_filters, parts_f)
-            channels = _ceil(group_channels, parts_c)
+            rows, columns = ceil(out_rows, down), ceil(out_columns, along)
+            filters = ceil(all_filters, parts_f)
+            channels = ceil(group_channels, parts_c)
             positions, outputs = rows * columns, rows * columns * filters
             # Words of the reduction: the channels of a row of taps lie side by side.
-            depth = _ceil(channels * tap_columns, 4.0) * tap_rows
+            depth = ceil(channels * tap_columns, 4.0) * tap_rows
             if op.dilation > 1:
-                depth = _ceil(channels, 4.0) * taps
+                depth = ceil(channels, 4.0) * taps
             in_rows = min((rows - 1.0) * op.stride_height + reach_rows, in_height)
             in_columns = min(
                 (columns - 1.0) * op.stride_width + reach_columns, in_width
             )
-            used_groups = _ceil(filters, group_filters)
+            used_groups = ceil(filters, group_filters)
             need = in_rows * in_columns * min(used_groups * channels, in_channels)
             weights = filters * channels * taps
             sums = np.floor(4.0 * outputs * (parts_c - 1.0) / parts_c)
@@ -145,7 +125,7 @@ def try_multiply(op, x, y, units, lanes, halves, eighths, ports, scratch, best):
             code = ((float(y) * SIDE + x) * 3.0 + row) * 3.0 + column
             scratch[:] = np.inf
             for lane in range(2):
-                _use_lanes(
+                lane_use.use_lanes(
                     lane, filters, positions, columns, channels, depth, taps,
                     group_filters, outputs, out_bytes, in_row,
                     (code * 2.0 + lane) * 72.0, units, lanes, halves, ports, scratch,
@@ -157,105 +137,6 @@ def try_multiply(op, x, y, units, lanes, halves, eighths, ports, scratch, best):
                     best[:, m], scratch, held, eighths[m], remote, weights, sums,
                     ports[LINK], pes, down * along,
                 )  # fmt: skip
-
-
-@compiled()
-def _use_lanes(
-    lane, filters, positions, columns, channels, depth, taps, group_filters, outputs,
-    out_bytes, in_row, code, units, lanes, halves, ports, scratch,
-):  # fmt: skip
-    """Keeps in `scratch` the best use of the lanes of a PE with the given share."""
-    local_port, lane_port = ports[LOCAL_PORT], ports[LANE_PORT]
-    one_group = filters <= group_filters
-    for v in range(len(units)):
-        count, half = lanes[v], halves[v]
-        lane_filters = _ceil(filters, count) if lane == 0 else filters
-        lane_positions = positions if lane == 0 else _ceil(positions, count)
-        in_group = min(lane_filters, group_filters)
-        lane_groups = _ceil(lane_filters, group_filters)
-        streams = 1.0 if lane == 0 and one_group else count
-        weight_streams = count if lane == 0 else 1.0
-        lane_weights = lane_filters * channels * taps
-        # Units whose weight word and sum find no place stay idle.
-        working = max(min(units[v], np.floor(half / 8.0)), 1.0)
-
-        # Units differ in filter; one word of activations a cycle is broadcast.
-        passes = _ceil(in_group, working)
-        used = _ceil(in_group, passes)
-        compute = lane_groups * passes * lane_positions * depth
-        held = max(np.floor(half / (4.0 * used)) - 1.0, 1.0)
-        words = 4.0 * compute
-        tile_channels = _ceil(used, group_filters) * channels
-        tile = 2.0 * (in_row * tile_channels + columns * used)
-        least = max(compute, _ceil(words, lane_port))
-        shared = words * streams + lane_weights * weight_streams + out_bytes
-        rereads = _ceil(lane_positions, min(held, lane_positions))
-        output_port = shared + lane_weights * weight_streams * (rereads - 1.0)
-        pieces = _ceil(depth, min(held, depth))
-        weight_port = shared + 8.0 * outputs * (pieces - 1.0)
-        by_output = weight_port >= output_port
-        port = min(output_port, weight_port)
-        cycles = max(least, _ceil(port, local_port))
-        register = (8.0 if by_output else 4.0) * used * compute * count
-        bound = LOCAL_BOUND if cycles > least else LANE_BOUND
-        bound = COMPUTE_BOUND if cycles == compute else bound
-        choice = (0.0 if by_output else 24.0) + bound
-        group_bytes = used * weight_streams * channels * taps
-        group_bytes = group_bytes if by_output else np.inf
-        sweeps = rereads if by_output else np.inf
-        group_count = lane_groups * passes
-
-        # Units differ in position; each reads activations of its own.
-        s_passes = _ceil(lane_positions, working)
-        s_used = _ceil(lane_positions, s_passes)
-        s_held = max(np.floor(half / (4.0 * s_used)) - 1.0, 1.0)
-        s_compute = lane_filters * depth * s_passes
-        read = (lane_groups * channels * taps * lane_positions
-                * _ceil(in_group, min(s_held, in_group)))  # fmt: skip
-        row_filters = min(filters, count)
-        s_tile = 2.0 * (
-            in_row * _ceil(row_filters, group_filters) * channels
-            + columns * row_filters
-        )
-        s_port = read * streams + 4.0 * s_compute * weight_streams + out_bytes
-        s_least = max(s_compute, _ceil(read, lane_port))
-        s_cycles = max(s_least, _ceil(s_port, local_port))
-        s_bound = LOCAL_BOUND if s_cycles > s_least else LANE_BOUND
-        s_bound = COMPUTE_BOUND if s_cycles == s_compute else s_bound
-        s_register = 8.0 * s_used * s_compute * count
-
-        size, s_size = max(tile, SMALL_TILE), max(s_tile, SMALL_TILE)
-        spread = s_size < size or (
-            s_size == size
-            and (s_cycles < cycles or (s_cycles == cycles and s_port < port))
-        )
-        cycles = s_cycles if spread else cycles
-        port = s_port if spread else port
-        register = s_register if spread else register
-        tile = s_tile if spread else tile
-        choice = 48.0 + s_bound if spread else choice
-        group_count = lane_filters if spread else group_count
-        group_bytes = weight_streams * channels * taps if spread else group_bytes
-        sweeps = s_passes if spread else sweeps
-        size = s_size if spread else size
-        old = max(scratch[_S_TILE, v], SMALL_TILE)
-        better = size < old or (
-            size == old
-            and (
-                cycles < scratch[_S_CYCLES, v]
-                or (cycles == scratch[_S_CYCLES, v] and port < scratch[_S_PORT, v])
-            )
-        )
-        scratch[_S_CYCLES, v] = cycles if better else scratch[_S_CYCLES, v]
-        scratch[_S_PORT, v] = port if better else scratch[_S_PORT, v]
-        scratch[_S_RF, v] = register if better else scratch[_S_RF, v]
-        scratch[_S_TILE, v] = tile if better else scratch[_S_TILE, v]
-        scratch[_S_CODE, v] = code + choice if better else scratch[_S_CODE, v]
-        scratch[_S_GROUPS, v] = group_count if better else scratch[_S_GROUPS, v]
-        scratch[_S_GROUP_BYTES, v] = (
-            group_bytes if better else scratch[_S_GROUP_BYTES, v]
-        )
-        scratch[_S_SWEEPS, v] = sweeps if better else scratch[_S_SWEEPS, v]
 
 
 @compiled()
@@ -271,22 +152,31 @@ def _keep(
     for v in range(best.shape[1]):
         link, order = once, 0.0
         if not held:
-            lots = np.floor(eighth / scratch[_S_GROUP_BYTES, v])
+            lots = np.floor(eighth / scratch[lane_use.GROUP_BYTES, v])
             inputs_again = np.inf
-            if lots >= 1.0 or scratch[_S_SWEEPS, v] == np.inf:
-                inputs_again = remote * _ceil(scratch[_S_GROUPS, v], max(lots, 1.0))
+            if lots >= 1.0 or scratch[lane_use.SWEEPS, v] == np.inf:
+                inputs_again = remote * ceil(
+                    scratch[lane_use.GROUPS, v], max(lots, 1.0)
+                )
                 inputs_again += weights
-            weights_again = weights * scratch[_S_SWEEPS, v] + remote
+            weights_again = weights * scratch[lane_use.SWEEPS, v] + remote
             order = 1.0 if inputs_again <= weights_again else 2.0
             link = min(inputs_again, weights_again) + sums
-        link_cycles = _ceil(link, link_port)
+        link_cycles = ceil(link, link_port)
         link *= pes
-        cycles = max(scratch[_S_CYCLES, v], link_cycles)
-        code = scratch[_S_CODE, v] + order * 8.0
-        code += LINK_BOUND - code % 8.0 if link_cycles > scratch[_S_CYCLES, v] else 0.0
-        port = scratch[_S_PORT, v] * pes
-        tile = scratch[_S_TILE, v]
-        new, old = max(tile, SMALL_TILE), max(best[TILE_BYTES, v], SMALL_TILE)
+        cycles = max(scratch[lane_use.CYCLES, v], link_cycles)
+        code = scratch[lane_use.CODE, v] + order * 8.0
+        code += (
+            LINK_BOUND - code % 8.0
+            if link_cycles > scratch[lane_use.CYCLES, v]
+            else 0.0
+        )
+        port = scratch[lane_use.PORT, v] * pes
+        tile = scratch[lane_use.TILE, v]
+        new, old = (
+            max(tile, SMALL_TILE),
+            max(best[TILE_BYTES, v], SMALL_TILE),
+        )
         better = new < old or (
             new == old
             and (
@@ -311,7 +201,9 @@ def _keep(
         best[CYCLES, v] = cycles if better else best[CYCLES, v]
         best[PORT_BYTES, v] = port if better else best[PORT_BYTES, v]
         best[LINK_BYTES, v] = link if better else best[LINK_BYTES, v]
-        best[RF_BYTES, v] = scratch[_S_RF, v] * pes if better else best[RF_BYTES, v]
+        best[RF_BYTES, v] = (
+            scratch[lane_use.RF, v] * pes if better else best[RF_BYTES, v]
+        )
         best[TILE_BYTES, v] = tile if better else best[TILE_BYTES, v]
         best[COPIES, v] = copies if better else best[COPIES, v]
         best[CODE, v] = code if better else best[CODE, v]
@@ -348,9 +240,12 @@ def map_move(op, pes, lanes, ports, best):
         link = elements  # to another PE, or to the one that holds the sum
     table = 0.0
     if _SIGMOID <= op.kind <= _LOOKUP:
-        table = _ceil(_ceil(elements, pes), ports[LOOKUPS])
-    shared, by = _ceil(_ceil(elements + out, pes), ports[LOCAL_PORT]), LOCAL_BOUND
-    over_links = _ceil(_ceil(link, pes), ports[LINK])
+        table = ceil(ceil(elements, pes), ports[LOOKUPS])
+    shared, by = (
+        ceil(ceil(elements + out, pes), ports[LOCAL_PORT]),
+        LOCAL_BOUND,
+    )
+    over_links = ceil(ceil(link, pes), ports[LINK])
     if over_links > shared:
         shared, by = over_links, LINK_BOUND
     if table > shared:
@@ -359,7 +254,7 @@ def map_move(op, pes, lanes, ports, best):
     tile = 2.0 * (op.width + op.out_width) * min(max(op.channels, op.filters), 64)
     for m in range(best.shape[1]):
         for v in range(best.shape[2]):
-            lane = _ceil(_ceil(elements, pes * lanes[v]), ports[LANE_PORT])
+            lane = ceil(ceil(elements, pes * lanes[v]), ports[lane_use.LANE_PORT])
             best[CYCLES, m, v] = max(lane, shared)
             best[PORT_BYTES, m, v] = elements + out
             best[LINK_BYTES, m, v] = link

@@ -13,11 +13,10 @@ from numba import prange
 from numpy.typing import NDArray
 
 from nahas.accelerator.compiled import compiled, parallel
+from nahas.accelerator.lane_use import SCRATCH, SMALL_TILE
 from nahas.accelerator.mapping import (
     COLUMNS,
     CYCLES,
-    SCRATCH,
-    SMALL_TILE,
     TILE_BYTES,
     inherit,
     map_move,
