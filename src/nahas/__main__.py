@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from io import TextIOWrapper
 
-from nahas import cli_costs, cli_search
+from nahas import cli_costs, cli_search, cli_study
 from nahas.usage import UsageError
 
 _DESCRIPTION = """\
@@ -66,6 +66,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     cli_search.add_commands(commands)
+    cli_study.add_commands(commands)
     cli_costs.add_commands(commands)
     return parser
 

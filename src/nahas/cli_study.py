@@ -1,0 +1,156 @@
+"""The commands around a study that is there: worker, status and report."""
+
+import argparse
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nahas.output import note, number, percent, print_json, print_table
+from nahas.usage import UsageError, reading_input
+
+if TYPE_CHECKING:
+    from nahas.controller.study import Study
+
+_RAW = argparse.RawDescriptionHelpFormatter
+
+
+def add_commands(commands: Any) -> None:
+    """Adds the commands to the parser's."""
+    worker = commands.add_parser(
+        "worker",
+        help="train for a study that runs elsewhere on this machine",
+        description="Trains what a running study asks for. A search starts its own "
+        "workers; this one is for more of them.",
+        epilog="example:\n  nahas worker runs/quickstart",
+        formatter_class=_RAW,
+    )
+    worker.add_argument("study", metavar="STUDY", help="folder of the study")
+    worker.add_argument(
+        "--parent", type=int, metavar="PID", help="end when that process is gone"
+    )
+    worker.set_defaults(run=_worker)
+
+    status = commands.add_parser(
+        "status",
+        help="where a study stands",
+        description="Says where a study stands; a running one is not disturbed.",
+        epilog="example:\n  nahas status runs/quickstart --json",
+        formatter_class=_RAW,
+    )
+    status.add_argument("study", metavar="STUDY", help="folder of the study")
+    status.add_argument("--json", action="store_true", help="print JSON")
+    status.set_defaults(run=_status)
+
+    report = commands.add_parser(
+        "report",
+        help="a study on one HTML page",
+        description="Writes one HTML file that needs nothing else.",
+        epilog="example:\n  nahas report runs/quickstart -o quickstart.html",
+        formatter_class=_RAW,
+    )
+    report.add_argument("study", metavar="STUDY", help="folder of the study")
+    report.add_argument(
+        "-o", "--output", metavar="FILE", help="default: report.html in the folder"
+    )
+    report.set_defaults(run=_report)
+
+
+def _worker(arguments: argparse.Namespace) -> int:
+    from nahas.controller.description import rebuild
+    from nahas.controller.pool import COMMAND
+    from nahas.controller.study import Study
+    from nahas.controller.workers import work
+
+    folder = open_study(arguments.study).folder
+    with reading_input():
+        rebuild(
+            Study.open(folder).config["oracle"]
+        )  # what cannot be made trains nothing
+    if arguments.parent is not None:
+        work(folder, parent=arguments.parent)
+        return 0
+    note(f"Training what {folder} asks for; end it with Ctrl-C.")
+    # One after another: a worker ends when its trainings have left much memory behind.
+    command = [*COMMAND, str(folder), "--parent", str(os.getpid())]
+    code = 0
+    while code == 0 and folder.exists():
+        # An interrupt is this process's alone; the worker ends when it finds it gone.
+        code = subprocess.run(command, start_new_session=True).returncode
+    return code
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    from nahas.closing import summary
+
+    study = open_study(arguments.study)
+    found = summary(study)
+    run = (study.config.get("config") or {}).get("run", {})
+    found = {"asked": run.get("trials"), **found}
+    if arguments.json:
+        print_json(found)
+    else:
+        print_result(found)
+    return 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from nahas.closing import write
+    from nahas.report import render
+
+    study = open_study(arguments.study)
+    path = Path(arguments.output or study.folder / "report.html")
+    if path.is_dir():
+        raise UsageError(f"`--output` must be a file. Received the folder {path}.")
+    write(path, render(study))
+    print(path)
+    return 0
+
+
+def open_study(folder: str) -> "Study":
+    """The study in a folder; a folder without one is wrong use, not a failure."""
+    from nahas.controller.study import CONFIG, Study
+
+    if not (Path(folder) / CONFIG).is_file():
+        raise UsageError(
+            f"STUDY must be the folder of a study, with its {CONFIG}. Received "
+            f"{folder!r}. `nahas search --folder {folder}` starts one there."
+        )
+    return Study.open(folder)
+
+
+_COUNTS = ("trials", "trained", "reused", "rejected", "infeasible", "failed")
+_COSTS = ("latency_ms", "energy_mj", "area_mm2")
+
+
+def print_result(found: dict[str, Any]) -> None:
+    """Prints a study's counts, its best pair and what that is compared with."""
+    print_table(_COUNTS, [[found[name] for name in _COUNTS]], title=found["study"])
+    best = found["best"]
+    if found["failed"]:
+        print(f"last failure: {found['last_error']}")
+    if best is None:
+        print("No trial is feasible yet.")
+        return
+    rows = [("best pair", best), *((row["name"], row) for row in found["references"])]
+    print_table(
+        ("", "accuracy", *_COSTS),
+        [
+            [name, percent(row["accuracy"]), *(number(row[cost]) for cost in _COSTS)]
+            for name, row in rows
+        ],
+        title=f"best pair: trial {best['number']}, reward {number(best['reward'])}; "
+        "references run on the baseline accelerator",
+    )
+    print(f"network:     {best['network']}")
+    if best["accelerator"]:
+        values = ", ".join(f"{k} {v:g}" for k, v in best["accelerator"].items())
+        print(f"accelerator: {values}")
+    test = found["test"]
+    if test and test["network"] == best["network"]:
+        print(
+            f"test:        {percent(test['accuracy'])} of {test['images']:,} images; "
+            f"smallest network of the space {percent(test['other'])}; difference "
+            f"{100 * test['difference']:.2f} points, 95 % interval "
+            f"{100 * test['low']:.2f} to {100 * test['high']:.2f} (paired)"
+        )
