@@ -6,8 +6,6 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from nahas.accelerator.graph import (
     AFFINE,
     CLAMP,
@@ -16,12 +14,12 @@ from nahas.accelerator.graph import (
     PAD,
     SCALE,
     Graph,
-    Shape,
     Step,
     UnsupportedError,
     add_transposed,
     fold,
 )
+from nahas.accelerator.tflite_file import TfliteFile, TfliteOperator, damaged
 from nahas.accelerator.workload import Kind, Workload
 
 
@@ -33,142 +31,48 @@ def import_tflite(path: Path) -> Workload:
     """
     data = path.read_bytes()
     try:
-        return _Reader(data, path.name).workload()
+        return _Reader(TfliteFile(data, path.name)).workload()
     except UnsupportedError:
         raise
     except (struct.error, IndexError, TypeError, ValueError, AttributeError) as error:
         # What reading beyond the end of a flatbuffer raises.
-        raise _damaged(path.name, type(error).__name__) from error
-
-
-def _damaged(name: str, why: str) -> UnsupportedError:
-    return UnsupportedError(
-        f"{name} is not a whole TFLite model ({why}); copy or convert it again."
-    )
-
-
-class _Operator:
-    """An operator of the file: its name, tensors and options."""
-
-    def __init__(self, reader: "_Reader", raw: Any, place: int) -> None:
-        code = reader.model.OperatorCodes(raw.OpcodeIndex())
-        number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-        self.does = reader.codes.get(number, f"operator {number}")
-        if self.does == "CUSTOM":
-            self.does = f"CUSTOM {(code.CustomCode() or b'?').decode(errors='replace')}"
-        inputs = [raw.Inputs(i) for i in range(raw.InputsLength())]
-        self.tensors = [tensor for tensor in inputs if tensor >= 0]  # -1 is left out
-        self.outputs = [raw.Outputs(i) for i in range(raw.OutputsLength())]
-        self.raw = raw
-        label = reader.graph_of.Tensors(self.outputs[0]).Name() or b""
-        text = label.decode(errors="replace").split(";")[0]
-        self.name = f"{place}:{text}" if text else f"{place}:{self.does.lower()}"
-
-    def options(self, kind: str) -> Any:
-        """The options, of the named table; defaults where the file has none."""
-        import tflite
-
-        table = self.raw.BuiltinOptions()
-        found = getattr(tflite, kind)()
-        if table is not None:
-            found.Init(table.Bytes, table.Pos)
-        return found if table is not None else None
+        raise damaged(path.name, type(error).__name__) from error
 
 
 class _Reader:
-    """Adds the operators of a file's first graph to a `Graph`."""
+    """Adds the operators of a file to a `Graph`."""
 
-    def __init__(self, data: bytes, name: str) -> None:
-        import tflite
-
-        if data[4:8] != b"TFL3":
-            raise _damaged(name, "it does not say TFL3")
-        self.codes = {
-            value: word
-            for word, value in vars(tflite.BuiltinOperator).items()
-            if isinstance(value, int)
-        }
-        self.model = tflite.Model.GetRootAs(data, 0)
-        self.name = name
-        self._check_buffers(len(data))
-        self.graph_of = self.model.Subgraphs(0)
-        for count in (self.graph_of.OperatorsLength(), self.graph_of.TensorsLength()):
-            if not 0 < count <= len(data):
-                raise _damaged(name, f"it claims {count} operators or tensors")
-        first = self.graph_of.Inputs(0)
-        self.graph = Graph(self.shape(first))
-        self.values = {
-            self.graph_of.Inputs(i): INPUT for i in range(self.graph_of.InputsLength())
-        }
+    def __init__(self, file: TfliteFile) -> None:
+        self.file = file
+        self.graph = Graph(file.shape(file.inputs[0]))
+        self.values = dict.fromkeys(file.inputs, INPUT)
 
     def workload(self) -> Workload:
-        for place in range(self.graph_of.OperatorsLength()):
-            self._add(_Operator(self, self.graph_of.Operators(place), place))
-        for i in range(self.graph_of.OutputsLength()):
-            number = self.values.get(self.graph_of.Outputs(i), INPUT)
-            if number != INPUT:
-                self.graph.outputs.append(number)
+        for op in self.file.operators():
+            self._add(op)
+        outputs = (self.values.get(tensor, INPUT) for tensor in self.file.outputs)
+        self.graph.outputs = [number for number in outputs if number != INPUT]
         return fold(self.graph)
 
-    def _check_buffers(self, length: int) -> None:
-        """A file cut short may still hold its tables: its weights must be there too."""
-        for i in range(self.model.BuffersLength()):
-            buffer = self.model.Buffers(i)
-            table = buffer._tab
-            offset = table.Offset(4)
-            if offset and table.Vector(offset) + buffer.DataLength() > length:
-                raise _damaged(self.name, "its weights end early")
-
-    def _add(self, op: _Operator) -> None:
+    def _add(self, op: TfliteOperator) -> None:
         # Shapes are constants, and so is what is made of constants alone.
         if op.does == "SHAPE" or not any(t in self.values for t in op.tensors):
             return
         add = _OPERATORS.get(op.does)
         if add is None:
             raise UnsupportedError(
-                f"Operator {op.name} of type {op.does} in {self.name} cannot be "
+                f"Operator {op.name} of type {op.does} in {self.file.name} cannot be "
                 "costed: the machine has no model of it."
             )
         number = add(self, op)
         for output in op.outputs:
             self.values[output] = number
 
-    def shape(self, tensor: int) -> Shape:
-        """Rows, columns, channels of a tensor; batches lie on top of each other."""
-        found = self.graph_of.Tensors(tensor)
-        sizes = [found.Shape(i) for i in range(found.ShapeLength())]
-        signature = [
-            found.ShapeSignature(i) for i in range(found.ShapeSignatureLength())
-        ]
-        if -1 in signature[1:]:
-            label = (found.Name() or b"?").decode(errors="replace")
-            raise UnsupportedError(
-                f"Tensor {label} in {self.name} must have a fixed shape. Received "
-                f"{signature}; convert the model with a fixed input shape."
-            )
-        sizes = [1] * (4 - len(sizes)) + sizes
-        return prod(sizes[:-2]), sizes[-2], sizes[-1]
-
-    def sizes(self, tensor: int) -> list[int]:
-        """A tensor's own shape."""
-        found = self.graph_of.Tensors(tensor)
-        return [found.Shape(i) for i in range(found.ShapeLength())]
-
-    def constant(self, tensor: int) -> list[int]:
-        """The integers of a constant tensor."""
-        buffer = self.model.Buffers(self.graph_of.Tensors(tensor).Buffer())
-        wide = self.graph_of.Tensors(tensor).Type() == 4  # INT64
-        raw = buffer.DataAsNumpy()
-        if isinstance(raw, int):
-            return []
-        found: list[int] = raw.view(np.int64 if wide else np.int32).tolist()
-        return found
-
-    def read(self, op: _Operator) -> tuple[int, ...]:
+    def read(self, op: TfliteOperator) -> tuple[int, ...]:
         """The steps that an operator reads; constants are left out."""
         return tuple(self.values[t] for t in op.tensors if t in self.values)
 
-    def activated(self, op: _Operator, number: int, function: int) -> int:
+    def activated(self, op: TfliteOperator, number: int, function: int) -> int:
         """Adds the activation that an operator's options name."""
         if not function:
             return number
@@ -179,23 +83,23 @@ class _Reader:
         return self.graph.once(step, str(function))
 
 
-Add = Callable[[_Reader, _Operator], int]
+Add = Callable[[_Reader, TfliteOperator], int]
 
 
 def _simple(does: Kind | str) -> Add:
-    def add(reader: _Reader, op: _Operator) -> int:
-        shape = reader.shape(op.outputs[0])
+    def add(reader: _Reader, op: TfliteOperator) -> int:
+        shape = reader.file.shape(op.outputs[0])
         return reader.graph.add(Step(op.name, does, reader.read(op)[:1], shape))
 
     return add
 
 
-def _convolution(reader: _Reader, op: _Operator) -> int:
+def _convolution(reader: _Reader, op: TfliteOperator) -> int:
     options = op.options("Conv2DOptions")
-    source, weights = op.tensors[0], reader.sizes(op.tensors[1])
-    channels = reader.shape(source)[2]
+    source, weights = op.tensors[0], reader.file.sizes(op.tensors[1])
+    channels = reader.file.shape(source)[2]
     step = Step(
-        op.name, Kind.CONV, (reader.values[source],), reader.shape(op.outputs[0]),
+        op.name, Kind.CONV, (reader.values[source],), reader.file.shape(op.outputs[0]),
         (weights[1], weights[2]), (options.StrideH(), options.StrideW()),
         channels // weights[3], _dilation(op, options),
     )  # fmt: skip
@@ -204,20 +108,21 @@ def _convolution(reader: _Reader, op: _Operator) -> int:
     )
 
 
-def _depthwise(reader: _Reader, op: _Operator) -> int:
+def _depthwise(reader: _Reader, op: TfliteOperator) -> int:
     options = op.options("DepthwiseConv2DOptions")
-    source, weights = op.tensors[0], reader.sizes(op.tensors[1])
+    source, weights = op.tensors[0], reader.file.sizes(op.tensors[1])
     step = Step(
-        op.name, Kind.DEPTHWISE, (reader.values[source],), reader.shape(op.outputs[0]),
-        (weights[1], weights[2]), (options.StrideH(), options.StrideW()),
-        reader.shape(source)[2], _dilation(op, options),
+        op.name, Kind.DEPTHWISE, (reader.values[source],),
+        reader.file.shape(op.outputs[0]), (weights[1], weights[2]),
+        (options.StrideH(), options.StrideW()),
+        reader.file.shape(source)[2], _dilation(op, options),
     )  # fmt: skip
     return reader.activated(
         op, reader.graph.add(step), options.FusedActivationFunction()
     )
 
 
-def _dilation(op: _Operator, options: Any) -> int:
+def _dilation(op: TfliteOperator, options: Any) -> int:
     down, along = options.DilationHFactor(), options.DilationWFactor()
     if down != along:
         raise UnsupportedError(
@@ -227,32 +132,32 @@ def _dilation(op: _Operator, options: Any) -> int:
     return int(along)
 
 
-def _dense(reader: _Reader, op: _Operator) -> int:
+def _dense(reader: _Reader, op: TfliteOperator) -> int:
     options = op.options("FullyConnectedOptions")
-    filters, width = reader.sizes(op.tensors[1])
-    positions = prod(reader.shape(op.tensors[0])) // width
+    filters, width = reader.file.sizes(op.tensors[1])
+    positions = prod(reader.file.shape(op.tensors[0])) // width
     [source] = reader.read(op)[:1]
     if positions == 1:
         step = Step(op.name, Kind.DENSE, (source,), (1, 1, filters))
     else:
-        step = Step(op.name, Kind.CONV, (source,), reader.shape(op.outputs[0]))
+        step = Step(op.name, Kind.CONV, (source,), reader.file.shape(op.outputs[0]))
     return reader.activated(
         op, reader.graph.add(step), options.FusedActivationFunction() if options else 0
     )
 
 
-def _transposed(reader: _Reader, op: _Operator) -> int:
+def _transposed(reader: _Reader, op: TfliteOperator) -> int:
     options = op.options("TransposeConvOptions")
-    weights, source = reader.sizes(op.tensors[1]), op.tensors[2]
+    weights, source = reader.file.sizes(op.tensors[1]), op.tensors[2]
     return add_transposed(
-        reader.graph, op.name, reader.values[source], reader.shape(op.outputs[0]),
+        reader.graph, op.name, reader.values[source], reader.file.shape(op.outputs[0]),
         (weights[1], weights[2]), (options.StrideH(), options.StrideW()),
     )  # fmt: skip
 
 
-def _pool(reader: _Reader, op: _Operator) -> int:
+def _pool(reader: _Reader, op: TfliteOperator) -> int:
     options = op.options("Pool2DOptions")
-    shape = reader.shape(op.outputs[0])
+    shape = reader.file.shape(op.outputs[0])
     step = Step(
         op.name, Kind.POOL, reader.read(op), shape,
         (options.FilterHeight(), options.FilterWidth()),
@@ -263,29 +168,29 @@ def _pool(reader: _Reader, op: _Operator) -> int:
     )
 
 
-def _reduce(reader: _Reader, op: _Operator) -> int:
+def _reduce(reader: _Reader, op: TfliteOperator) -> int:
     """A mean over the map is a pool; over anything else a plain reduction."""
     [source] = reader.read(op)[:1]
-    rows, columns, channels = reader.shape(op.tensors[0])
-    rank = len(reader.sizes(op.tensors[0]))
-    axes = {axis % rank for axis in reader.constant(op.tensors[1])}
+    rows, columns, channels = reader.file.shape(op.tensors[0])
+    rank = len(reader.file.sizes(op.tensors[0]))
+    axes = {axis % rank for axis in reader.file.constant(op.tensors[1])}
     if rank == 4 and axes == {1, 2}:
         step = Step(op.name, Kind.POOL, (source,), (1, 1, channels), (rows, columns),
                     groups=channels)  # fmt: skip
     else:
-        step = Step(op.name, Kind.REDUCE, (source,), reader.shape(op.outputs[0]))
+        step = Step(op.name, Kind.REDUCE, (source,), reader.file.shape(op.outputs[0]))
     return reader.graph.add(step)
 
 
 def _combine(does: Kind, scalar: str = AFFINE) -> Add:
     """Two maps combined, or one and a constant."""
 
-    def add(reader: _Reader, op: _Operator) -> int:
-        inputs, shape = reader.read(op), reader.shape(op.outputs[0])
+    def add(reader: _Reader, op: TfliteOperator) -> int:
+        inputs, shape = reader.read(op), reader.file.shape(op.outputs[0])
         kind: Kind | str = does
         if len(inputs) == 1:
             [constant] = [t for t in op.tensors if t not in reader.values]
-            size = prod(reader.sizes(constant))
+            size = prod(reader.file.sizes(constant))
             kind = scalar if size == 1 else SCALE if size == shape[2] else does
         number = reader.graph.add(Step(op.name, kind, inputs, shape))
         options = op.options("AddOptions")  # the activation is first in all of them
@@ -296,16 +201,16 @@ def _combine(does: Kind, scalar: str = AFFINE) -> Add:
     return add
 
 
-def _concatenate(reader: _Reader, op: _Operator) -> int:
-    shape = reader.shape(op.outputs[0])
+def _concatenate(reader: _Reader, op: TfliteOperator) -> int:
+    shape = reader.file.shape(op.outputs[0])
     number = reader.graph.add(Step(op.name, Kind.CONCAT, reader.read(op), shape))
     options = op.options("ConcatenationOptions")
     return reader.activated(op, number, options.FusedActivationFunction())
 
 
-def _normalize(reader: _Reader, op: _Operator) -> int:
+def _normalize(reader: _Reader, op: TfliteOperator) -> int:
     [source] = reader.read(op)
-    rows, columns, channels = reader.shape(op.outputs[0])
+    rows, columns, channels = reader.file.shape(op.outputs[0])
     norm = Step(f"{op.name}/norm", Kind.REDUCE, (source,), (rows, columns, 1))
     inputs = (source, reader.graph.add(norm))
     return reader.graph.add(
@@ -314,8 +219,8 @@ def _normalize(reader: _Reader, op: _Operator) -> int:
 
 
 def _resize(window: tuple[int, int]) -> Add:
-    def add(reader: _Reader, op: _Operator) -> int:
-        shape = reader.shape(op.outputs[0])
+    def add(reader: _Reader, op: TfliteOperator) -> int:
+        shape = reader.file.shape(op.outputs[0])
         return reader.graph.add(
             Step(op.name, Kind.RESIZE, reader.read(op)[:1], shape, window)
         )
