@@ -13,12 +13,13 @@ True
 A published network, the result of a search and a test fixture are one type.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from math import inf
 from typing import Self
+
+from nahas.search_space.network_words import BLOCK, HEAD, INPUT, STEM, match
 
 ACTIVATIONS = ("relu", "relu6", "swish", "hswish")
 """Activations of stem, blocks and head; the gate of squeeze-and-excite is a sigmoid."""
@@ -183,9 +184,9 @@ class Network:
                 "'r224_c1000 stem_k3_s2_f32_relu6 ibn_k3_e6_f24_relu6 head_f64_relu6'. "
                 f"Received {text!r}."
             )
-        size = _match(_INPUT, words, 0)
-        stem = _match(_STEM, words, 1)
-        head = _match(_HEAD, words, len(words) - 1)
+        size = match(INPUT, words, 0)
+        stem = match(STEM, words, 1)
+        head = match(HEAD, words, len(words) - 1)
         if stem["activation"] != head["activation"]:
             raise ValueError(
                 "Stem and head must have one activation. Received "
@@ -279,47 +280,8 @@ def _last_map(resolution: int, strides: list[int]) -> int:
     return resolution
 
 
-def _count(name: str) -> str:
-    return rf"(?P<{name}>[1-9][0-9]*)"
-
-
-_NUMBER = r"[1-9][0-9]*(\.[0-9]+)?"
-_ACTIVATION = rf"(?P<activation>{'|'.join(ACTIVATIONS)})"
-_INPUT = re.compile(
-    rf"r{_count('resolution')}(x{_count('channels')})?_c{_count('classes')}"
-)
-_STEM = re.compile(
-    rf"stem_k{_count('kernel')}_s{_count('stride')}_f{_count('filters')}_{_ACTIVATION}"
-)
-_HEAD = re.compile(rf"head_f{_count('filters')}_{_ACTIVATION}")
-_BLOCK = re.compile(
-    rf"(?P<kind>ibn|fused-ibn)_k{_count('kernel')}_e(?P<expansion>{_NUMBER})"
-    rf"_f{_count('filters')}(_s{_count('stride')})?(_g{_count('groups')})?"
-    rf"(_se(?P<se>[0-9]+(\.[0-9]+)?(e-[0-9]+)?))?_{_ACTIVATION}(?P<noskip>_noskip)?"
-    r"(?P<late>_late)?"
-)
-
-
-def _match(pattern: re.Pattern[str], words: list[str], place: int) -> dict[str, str]:
-    found = pattern.fullmatch(words[place])
-    if found is None:
-        raise ValueError(
-            f"Word {place + 1} of a network's text must look like "
-            f"{_EXAMPLES[pattern]!r}. Received {words[place]!r}."
-        )
-    return found.groupdict()
-
-
-_EXAMPLES = {
-    _INPUT: "r224_c1000",
-    _STEM: "stem_k3_s2_f32_relu6",
-    _HEAD: "head_f1280_relu6",
-    _BLOCK: "ibn_k3_e6_f24_s2_g2_se0.25_relu6_noskip",
-}
-
-
 def _block(words: list[str], place: int) -> Block:
-    found = _match(_BLOCK, words, place)
+    found = match(BLOCK, words, place)
     try:
         return Block(
             kind=found["kind"].replace("-", "_"),
