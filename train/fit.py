@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from nahas.train.data import Split
 
-_PREDICT_BATCH = 250  # all layers of a batch are in memory at once
+_PREDICT_PIXELS = 250_000  # of a batch: all its layers are in memory at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,8 @@ def seed_everything(seed: int) -> None:
     """Seeds initial weights and forgets earlier models; called before `build_model`."""
     import keras
 
-    keras.backend.clear_session()
+    # Without a walk over all objects: the collector comes by when it needs to.
+    keras.backend.clear_session(free_memory=False)
     keras.utils.set_random_seed(seed)
 
 
@@ -217,8 +218,9 @@ def correct(model: Any, data: Split, scaling: Scaling) -> NDArray[np.bool_]:
     import keras
 
     right = np.empty(len(data), dtype=np.bool_)
-    for start in range(0, len(data), _PREDICT_BATCH):
-        part = slice(start, start + _PREDICT_BATCH)
+    batch = max(_PREDICT_PIXELS // data.images[0, :, :, 0].size, 16)
+    for start in range(0, len(data), batch):
+        part = slice(start, start + batch)
         images = keras.ops.convert_to_tensor(scaling(data.images[part]))
         outputs = keras.ops.convert_to_numpy(model(images, training=False))
         if not np.isfinite(outputs).all():
