@@ -4,7 +4,7 @@ docs/machine.md describes the machine. Each operator's best mapping (`mapping.py
 its cycles on chip; a pass over the network in running order (`network_pass.py`) adds
 what depends on memory and bandwidth:
 
-    latency = sum over operators of max(on chip, I/O) + dispatch
+    latency = host + sum over operators of max(on chip, I/O) + dispatch
 """
 
 from collections.abc import Callable, Sequence
@@ -220,8 +220,10 @@ def pass_arguments(
 ) -> tuple[NDArray[np.generic], ...]:
     """What the pass needs of a workload and a platform, in its arguments' order."""
     settings = np.array(
-        [platform.dispatch_cycles, _USES[platform.weights]], dtype=np.float64
-    )
+        [platform.dispatch_cycles, _USES[platform.weights], platform.instruction_bytes,
+         round(platform.parameter_memory_mib * 2**20)],
+        dtype=np.float64,
+    )  # fmt: skip
     return (
         workload.operators, workload.input_starts, workload.inputs, workload.starts,
         workload.last_use, network_pass.weight_bytes(workload),
@@ -270,6 +272,7 @@ def _metrics(
 ) -> Metrics:
     """Turns cycles [B] and sums [B, SUMS] into units, once."""
     macs = np.broadcast_to(workload.per_network(workload.macs), len(cycles))
+    cycles = cycles + platform.host_cycles
     limit = sums[:, network_pass.LIMIT].astype(np.int8)
     finite = limit <= Limit.LOCAL_MEMORY
     latency_ms = np.where(finite, cycles / (platform.clock_mhz * 1e3), np.inf)

@@ -34,7 +34,7 @@ class Execution:
     """What running N operators on one accelerator took.
 
     Attributes:
-        cycles: [N] of each operator, dispatch included.
+        cycles: [N] of each operator, dispatch included; the host is none of them.
         macs: [N] multiply-accumulates of the PE that was followed.
         port_bytes: [N] through that PE's port.
         link_bytes: [N] over that PE's link.
@@ -54,7 +54,7 @@ def execute(
     codes: Floats,
     platform: Platform | None = None,
 ) -> Execution:
-    """Runs one network with streamed weights on one accelerator.
+    """Runs one network on one accelerator, its weights streamed or kept.
 
     Args:
         workload: One network of N operators.
@@ -63,20 +63,25 @@ def execute(
         platform: What surrounds the accelerator.
 
     Raises:
-        ValueError: If the workload holds several networks, or weights are resident.
+        ValueError: If the workload holds several networks, or weights are something
+            else.
     """
     platform = platform or Platform()
-    if workload.networks != 1 or platform.weights != "streamed":
+    if workload.networks != 1 or platform.weights not in ("streamed", "kept"):
         raise ValueError(
-            "The event model runs one network with streamed weights. Received "
+            "The event model runs one network, its weights streamed or kept. Received "
             f"{workload.networks} with weights {platform.weights}."
         )
     graph = _Graph(workload)
     engine = _Engine(accelerator, platform)
-    memory = _Memory(engine.free)
+    keeper = _Keeper(graph, engine.free, platform)
+    memory = _Memory(engine.free - keeper.taken)
     plans = [engine.plan(op, code) for op, code in zip(graph.ops, codes, strict=True)]
     rows = []
-    ahead, to_fetch = 0.0, sum(graph.weights)
+    streamed = [keeper.left(size) for size in graph.weights]
+    ahead, to_fetch = 0.0, sum(streamed)
+    instructions = float(platform.instruction_bytes)
+    dispatch = platform.dispatch_cycles + np.ceil(instructions / engine.rate)
     for i, op in enumerate(graph.ops):
         spilled = graph.from_outside(i) + sum(
             graph.outputs[j] - memory.readable[j] for j in graph.inputs[i] if j >= 0
@@ -84,10 +89,8 @@ def execute(
         held = graph.weights[i]
         beside = graph.weights[i + 1] if graph.takes_turns(i) else 0.0
         memory.store(i, graph.outputs[i], held, beside, graph.stripe(i))
-        fetched = min(ahead, graph.weights[i])
-        weights_in, inputs_in = _again(
-            graph.weights[i], spilled, memory.free + engine.tiles
-        )
+        fetched = min(ahead, streamed[i])
+        weights_in, inputs_in = _again(streamed[i], spilled, memory.free + engine.tiles)
         out = graph.outputs[i] - memory.readable[i]
         if not graph.readers[i]:
             out = graph.outputs[i]
@@ -97,16 +100,16 @@ def execute(
         cycles, idle = event_plan.run(
             plan, engine.ports, engine.rate, weights_in - fetched, inputs_in, out
         )
-        dispatch = platform.dispatch_cycles
-        to_fetch -= graph.weights[i]
-        ahead += (idle + dispatch) * engine.rate - fetched
-        ahead = max(min(ahead, memory.free - held, to_fetch), 0.0)
+        to_fetch -= streamed[i]
+        ahead += (idle + platform.dispatch_cycles) * engine.rate - fetched
+        ahead = max(min(ahead, memory.free - streamed[i], to_fetch), 0.0)
         through_port = plan[
             :, [event_plan.ACTIVATIONS, event_plan.WEIGHTS, event_plan.SUMS]
         ]
         rows.append(
             (cycles + dispatch, macs, through_port.sum(),
-             plan[:, event_plan.LINK].sum(), weights_in + inputs_in + out)
+             plan[:, event_plan.LINK].sum(),
+             weights_in + inputs_in + out + instructions)
         )  # fmt: skip
         memory.release(graph.finished(i))
     return Execution(*np.array(rows, dtype=np.float64).T)
@@ -149,6 +152,26 @@ class _Engine:
         plan = np.empty((tiles, event_plan.PLAN))
         write(plan)
         return plan, macs
+
+
+class _Keeper:
+    """Weights that stay on chip: those that come first, as far as there is room."""
+
+    def __init__(self, graph: "_Graph", free: float, platform: Platform) -> None:
+        self.room, self.taken = 0.0, 0.0
+        if platform.weights == "streamed":
+            return
+        if platform.parameter_memory_mib:
+            self.room = round(platform.parameter_memory_mib * 2**20)
+        else:
+            self.room = min(max(free - graph.most_alive(), 0.0), sum(graph.weights))
+            self.taken = self.room
+
+    def left(self, size: float) -> float:
+        """Bytes of the next operator's weights that do not stay."""
+        stays = min(self.room, size)
+        self.room -= stays
+        return size - stays
 
 
 class _Memory:
@@ -197,6 +220,15 @@ class _Graph:
             float(op["out_height"] * op["out_width"] * op["filters"]) for op in self.ops
         ]
         self.weights = [_weights(op) for op in self.ops]
+
+    def most_alive(self) -> float:
+        """The most bytes of activations that anyone still needs."""
+        births = {i: i for i in range(len(self.ops))}
+        deaths = births | {j: i for i, read in enumerate(self.inputs) for j in read}
+        return max(
+            sum(self.outputs[j] for j in births if births[j] <= i <= deaths[j])
+            for i in births
+        )
 
     def from_outside(self, i: int) -> float:
         """Bytes of the network's input that an operator reads."""

@@ -134,16 +134,17 @@ def _check(first, last, ops, distinct, places, c, table, m, treatment, memory,
 @compiled()
 def _run(
     first, last, ops, input_starts, inputs, last_use, weights, stripes, treatment,
-    settings, peak, distinct, places, c, table, m, pes, memory, registers, rates, state,
-    resident, at_hand, ahead, cycles, sums, rows,
+    settings, peak, distinct, places, c, table, m, pes, memory, registers, rates,
+    dispatch, state, resident, at_hand, ahead, cycles, sums, rows,
 ):  # fmt: skip
     """One network on V x W machines: fills `cycles` [W, V] and `sums` [SUMS, V].
 
-    `rows` [N, ROW] is filled too where it has rows; then V = W = 1. `state`,
-    `resident`, `at_hand` [N, V] (bytes of each output that are alive, and that can be
-    read, on chip) and `ahead` [W, V] are scratch.
+    `dispatch` [W] includes the instructions' way over the I/O. `rows` [N, ROW] is
+    filled too where it has rows; then V = W = 1. `state`, `resident`, `at_hand` [N, V]
+    (bytes of each output that are alive, and that can be read, on chip) and `ahead`
+    [W, V] are scratch.
     """
-    dispatch, use_of_weights = settings[0], settings[1]
+    use_of_weights, parameter_memory = settings[1], settings[3]
     lanes = len(registers)
     sums[:] = 0.0
     cycles[:] = 0.0
@@ -155,10 +156,12 @@ def _run(
         total += weights[i]
     for v in range(lanes):
         capacity = pes * (memory - state[_TILES, v])
-        kept = 0.0
-        if use_of_weights != STREAMED:
+        state[_CAPACITY, v], kept = capacity, 0.0
+        if use_of_weights != STREAMED and parameter_memory > 0.0:
+            kept = min(parameter_memory, total)
+        elif use_of_weights != STREAMED:
             kept = min(max(capacity - peak, 0.0), total)
-        state[_CAPACITY, v] = capacity - kept
+            state[_CAPACITY, v] -= kept
         state[_KEPT, v] = 0.0 if use_of_weights == FIRST else kept
         state[_TO_FETCH, v] = total - state[_KEPT, v]
         state[_LIVE, v] = 0.0
@@ -166,6 +169,7 @@ def _run(
     for i in range(first, last):
         op, n = ops[i], i - first
         factor = treatment[op.kind]
+        instructions = settings[2] if factor > 0 else 0.0
         row = places[distinct[i], c]
         records = table[row, :, m]
         out = float(op.out_height) * op.out_width * op.filters
@@ -203,7 +207,7 @@ def _run(
             io = _read_again(streamed, spilled, free + pes * state[_TILES, v])
             io += left
             arriving = io + streamed * (copies - 1.0)
-            sums[IO_BYTES, v] += io
+            sums[IO_BYTES, v] += io + instructions
             sums[PORT_BYTES, v] += arriving
             on_chip = 0.0
             if factor > 0:
@@ -214,13 +218,13 @@ def _run(
             # Whatever I/O time is left fetches the weights of later operators.
             state[_TO_FETCH, v] -= streamed
             for_later = min(max(free - streamed, 0.0), state[_TO_FETCH, v])
-            fixed = dispatch if factor > 0 else 0.0
             for w in range(len(rates)):
+                fixed = dispatch[w] if factor > 0 else 0.0
                 fetched = min(ahead[w, v], streamed)
                 pending = io - fetched
                 io_cycles = _ceil(pending, rates[w])
                 taken = max(on_chip, io_cycles) + fixed
-                spare = max(taken * rates[w] - pending, 0.0)
+                spare = max(taken * rates[w] - pending - instructions, 0.0)
                 ahead[w, v] = min(ahead[w, v] - fetched + spare, for_later)
                 cycles[w, v] += taken
                 if len(rows):
@@ -233,7 +237,7 @@ def _run(
                     elif io_cycles > on_chip:
                         rows[n, BOUND_BY] = BY_IO
             if len(rows):
-                rows[n, IO_BYTES], rows[n, PORT_BYTES] = io, arriving
+                rows[n, IO_BYTES], rows[n, PORT_BYTES] = io + instructions, arriving
                 if factor > 0:
                     rows[n, PORT_BYTES] += records[mapping.PORT_BYTES, v]
                     rows[n, LINK_BYTES] = records[mapping.LINK_BYTES, v]
@@ -276,8 +280,9 @@ def run_all(
         _run(
             first, last, ops, input_starts, inputs, last_use, weights, stripes,
             treatment, settings, peak[k], distinct, places, classes[s], table,
-            memory_of[s], pes[s], memory[s], registers[s], rates[s], state, resident,
-            at_hand, ahead, cycles[s], sums[s], no_rows,
+            memory_of[s], pes[s], memory[s], registers[s], rates[s],
+            settings[0] + np.ceil(settings[2] / rates[s]), state, resident, at_hand,
+            ahead, cycles[s], sums[s], no_rows,
         )  # fmt: skip
 
 
@@ -293,5 +298,6 @@ def run_rows(
     _run(
         starts[0], starts[1], ops, input_starts, inputs, last_use, weights, stripes,
         treatment, settings, peak[0], distinct, places, 0, table, 0, pes[0], memory[0],
-        registers[0], rates[0], state, resident, at_hand, ahead, cycles, sums, rows,
+        registers[0], rates[0], settings[0] + np.ceil(settings[2] / rates[0]), state,
+        resident, at_hand, ahead, cycles, sums, rows,
     )  # fmt: skip

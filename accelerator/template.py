@@ -5,7 +5,7 @@ on is `cost_model.py`'s.
 """
 
 from dataclasses import dataclass, field, fields
-from math import isfinite
+from math import ceil, isfinite
 
 from nahas.accelerator.technology import NODE_22NM, Technology
 from nahas.accelerator.workload import Kind
@@ -107,6 +107,10 @@ class Platform:
         weights: "streamed" (all weights cross the I/O at each inference), "kept" (those
             that fit stay on chip), "first" (the first inference of the latter, which
             still reads them), or "resident" (the sooner of "kept" and "streamed").
+        parameter_memory_mib: Memory of the chip that holds kept weights and nothing
+            else; where it is 0, the local memories keep them.
+        instruction_bytes: Instructions of an operator, over the I/O at each inference.
+        host_ms: What the host adds to every inference: driver and interrupts.
         capabilities: What is fused, slow or refused.
         technology: Energy and area of the parts.
 
@@ -121,19 +125,34 @@ class Platform:
     link_bytes: int = 32
     lookup_elements: int = 16
     weights: str = "streamed"
+    parameter_memory_mib: float = 0.0
+    instruction_bytes: int = 0
+    host_ms: float = 0.0
     capabilities: Capabilities = field(default_factory=Capabilities)
     technology: Technology = NODE_22NM
 
     def __post_init__(self) -> None:
         for spec in fields(self):
+            least = 0.0 if spec.name in _MAY_BE_ZERO else 1e-3
             if spec.type is int:
-                least = 0 if spec.name == "dispatch_cycles" else 1
-                _check_number(self, spec.name, int, least=least, most=10**9)
+                _check_number(self, spec.name, int, least=ceil(least), most=10**9)
             elif spec.type is float:
-                _check_number(self, spec.name, float, least=1e-3, most=1e7)
+                _check_number(self, spec.name, float, least=least, most=1e7)
         if self.weights not in WEIGHTS:
             raise _wrong("weights", f"one of {', '.join(WEIGHTS)}", self.weights)
 
+    @property
+    def host_cycles(self) -> int:
+        """Cycles that pass while the host is at work."""
+        return round(self.host_ms * self.clock_mhz * 1e3)
+
+
+_MAY_BE_ZERO = (
+    "dispatch_cycles",
+    "parameter_memory_mib",
+    "instruction_bytes",
+    "host_ms",
+)
 
 PLATFORM_RANGES: dict[str, tuple[int, int]] = {
     "dispatch_cycles": (300, 3000),

@@ -224,6 +224,37 @@ def test_a_register_file_too_small_is_infeasible():
     assert metrics.latency_ms[0] == metrics.energy_mj[0] == np.inf
 
 
+def test_parameter_memory_keeps_weights_and_leaves_activations_their_room():
+    """[1x1 conv] twice, 64 to 64: 4,352 bytes of weights and biases each."""
+    work = workload([[conv(8, 64, 64), conv(8, 64, 64, inputs=(0,))]])
+    kept = Platform(weights="kept", parameter_memory_mib=6000 / 2**20)
+    streamed = Platform()
+    saved = [evaluate(work, [TINY], p).io_bytes[0] for p in (streamed, kept)]
+    assert saved[0] - saved[1] == 6000
+    live = [per_operator(work, TINY, p).live_bytes.max() for p in (streamed, kept)]
+    assert live[0] == live[1]
+
+
+def test_instructions_cross_the_io_before_each_operator():
+    work = workload([[conv(8, 16, 16), conv(8, 16, 16, inputs=(0,))]])
+    plain, told = Platform(), Platform(instruction_bytes=5000)
+    before, after = (evaluate(work, [TINY], p) for p in (plain, told))
+    assert after.io_bytes[0] - before.io_bytes[0] == 10_000
+    # 25 bytes a cycle: 200 cycles an operator, at 800 MHz.
+    assert after.latency_ms[0] - before.latency_ms[0] == pytest.approx(400 / 800e3)
+    rows = per_operator(work, TINY, told)
+    assert rows.io_bytes.sum() == after.io_bytes[0]
+    assert rows.cycles.sum() / 800e3 == pytest.approx(after.latency_ms[0])
+
+
+def test_the_host_adds_to_every_inference():
+    work = workload([[conv(8, 16, 16)]])
+    slow = evaluate(work, [TINY], Platform(host_ms=0.5))
+    quick = evaluate(work, [TINY])
+    assert slow.latency_ms[0] - quick.latency_ms[0] == pytest.approx(0.5)
+    assert slow.utilization[0] < quick.utilization[0]
+
+
 def test_operators_sum_to_the_network():
     metrics = evaluate(BLOCK, [BASELINE])
     costs = per_operator(BLOCK, BASELINE)

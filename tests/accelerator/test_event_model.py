@@ -15,6 +15,8 @@ from nahas.accelerator.mapping_code import choices
 from nahas.accelerator.operator_costs import codes
 from nahas.accelerator.template import Platform
 from nahas.accelerator.workload import Kind, Operator, workload
+from nahas.search_space.lower import lower
+from nahas.search_space.published import PUBLISHED
 
 ROOMY = replace(BASELINE, io_bandwidth_gbps=1e6)
 
@@ -218,6 +220,25 @@ def test_spills_that_cost_nothing_break_the_agreement(pairs):
 def broken(found):
     median, most, tau = found
     return median > 0.03 or most > 0.10 or tau < 0.97
+
+
+@pytest.mark.parametrize(
+    "platform",
+    [
+        Platform(weights="kept"),
+        Platform(weights="kept", parameter_memory_mib=1.0, instruction_bytes=2000),
+    ],
+    ids=["local memory", "parameter memory"],
+)
+def test_kept_weights_and_instructions_agree(platform):
+    """Bytes to the last one, cycles as closely as with streamed weights."""
+    machine = replace(BASELINE, io_bandwidth_gbps=5.0, local_memory_mib=0.5)
+    for name in ("MobileNetV2", "EfficientNetEdgeTPU-S"):
+        work = lower([PUBLISHED[name]])
+        ran = execute(work, machine, codes(work, machine, platform), platform)
+        costs = evaluate(work, [machine], platform)
+        assert ran.io_bytes.sum() == costs.io_bytes[0]
+        assert ran.cycles.sum() / 800e3 == pytest.approx(costs.latency_ms[0], rel=0.1)
 
 
 def test_several_networks_are_refused():
