@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from io import TextIOWrapper
 
-from nahas import cli_costs, cli_search, cli_study
+from nahas import cli_search, cli_simulate, cli_study, cli_sweep
 from nahas.usage import UsageError
 
 _DESCRIPTION = """\
@@ -67,7 +67,8 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     cli_search.add_commands(commands)
     cli_study.add_commands(commands)
-    cli_costs.add_commands(commands)
+    cli_simulate.add_commands(commands)
+    cli_sweep.add_commands(commands)
     return parser
 
 

@@ -1,0 +1,114 @@
+"""The command `simulate`: what one network costs on one accelerator."""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from nahas.model_and_machine import MODEL, check_top, machine
+from nahas.output import number, percent, print_json, print_table
+from nahas.usage import add_settings, reading_input
+
+if TYPE_CHECKING:
+    from nahas.costs import Simulation
+
+# Column of the table: column of `Simulation.operators`, and how it is shown.
+_ROW_COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "operator": ("operator", str),
+    "kind": ("kind", str),
+    "output": ("output", str),
+    "latency, ms": ("latency_ms", number),
+    "share": ("share", percent),
+    "energy, mJ": ("energy_mj", number),
+    "utilization": ("utilization", percent),
+    "I/O, bytes": ("io_bytes", "{:,}".format),
+    "bound": ("bound", str),
+}
+
+
+def add_commands(commands: Any) -> None:
+    """Adds the command to the parser's."""
+    simulate = commands.add_parser(
+        "simulate",
+        help="cost of one network on one accelerator, operator by operator",
+        description=f"Simulates a network on an accelerator.\n\n{MODEL}",
+        epilog="examples:\n"
+        "  nahas simulate keras:EfficientNetB0 --top 10\n"
+        "  nahas simulate runs/quickstart/best.json --json\n"
+        "  nahas simulate keras:MobileNetV2 --set accelerator.pes_x=8 "
+        "--set platform.weights=resident",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    simulate.add_argument("model", metavar="MODEL")
+    add_settings(simulate, "accelerator.pes_x=8 or platform.weights=resident")
+    simulate.add_argument(
+        "--top", type=int, metavar="N", help="print the N slowest operators only"
+    )
+    simulate.add_argument("--csv", metavar="FILE", help="write all operators there")
+    simulate.add_argument("--json", action="store_true", help="print JSON")
+    simulate.set_defaults(run=_simulate)
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    from nahas.costs import simulate
+    from nahas.models import resolve
+
+    with reading_input():
+        check_top(arguments.top)
+        model = resolve(arguments.model)
+        accelerator, platform = machine(arguments.settings, model.accelerator)
+    found = simulate(model, accelerator, platform)
+    if arguments.csv and found.metrics.feasible[0]:
+        found.operators.to_csv(arguments.csv, index=False)
+    if arguments.json:
+        print_json(found.to_dict())
+    else:
+        _print_simulation(found, arguments.top)
+    return 0 if found.metrics.feasible[0] else 1
+
+
+def _print_simulation(found: "Simulation", top: int | None) -> None:
+    from nahas.costs import WEIGHTS
+
+    first = found.workload.operators[0]
+    size = f"{first['height']}x{first['width']}"
+    values = asdict(found.accelerator).items()
+    print(f"{found.model.name} at {size} on")
+    print(", ".join(f"{name} {value:g}" for name, value in values))
+    print()
+    sides = [found.with_weights(weights).summary() for weights in WEIGHTS]
+    rows = [
+        (label, unit, *(show(side[key]) for side in sides))
+        for key, label, unit, show in _SUMMARY_ROWS
+    ]
+    print_table(["", "unit", *(f"weights {name}" for name in WEIGHTS)], rows)
+    if not found.metrics.feasible[0]:
+        print(f"It cannot run: {found.metrics.reason(0)}.")
+        return
+    frame = found.operators
+    shown = frame if top is None else frame.nlargest(top, "latency_ms")
+    print_table(
+        list(_ROW_COLUMNS),
+        [
+            [show(row[name]) for name, show in _ROW_COLUMNS.values()]
+            for row in shown.to_dict("records")
+        ],
+        title=f"{len(shown)} of {len(frame)} operators, weights "
+        f"{found.platform.weights}",
+        spare=("I/O, bytes", "kind", "output", "utilization"),
+    )
+
+
+_SUMMARY_ROWS: tuple[tuple[str, str, str, Callable[[Any], str]], ...] = (
+    ("latency_ms", "latency", "ms", number),
+    ("energy_mj", "energy", "mJ", number),
+    ("power_mw", "power, back to back", "mW", number),
+    ("area_mm2", "area", "mm2", number),
+    ("utilization", "utilization", "", percent),
+    ("macs", "MACs", "", "{:,}".format),
+    ("parameters", "parameters", "", "{:,}".format),
+    ("io_mib", "I/O", "MiB", number),
+    ("local_memory_mib", "local memory", "MiB", number),
+    ("peak_activations_mib", "peak of activations", "MiB", number),
+    ("weights_mib", "weights", "MiB", number),
+)
