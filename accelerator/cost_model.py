@@ -221,12 +221,13 @@ def pass_arguments(
     """What the pass needs of a workload and a platform, in its arguments' order."""
     settings = np.array(
         [platform.dispatch_cycles, _USES[platform.weights], platform.instruction_bytes,
-         round(platform.parameter_memory_mib * 2**20)],
+         round(platform.parameter_memory_mib * 2**20), platform.overlap],
         dtype=np.float64,
     )  # fmt: skip
     return (
         workload.operators, workload.input_starts, workload.inputs, workload.starts,
-        workload.last_use, network_pass.weight_bytes(workload),
+        workload.last_use, network_pass.overwritten(workload),
+        network_pass.weight_bytes(workload),
         network_pass.stripe_bytes(workload), _treatment(platform), settings,
         network_pass.peak_live_bytes(workload).astype(np.float64),
     )  # fmt: skip

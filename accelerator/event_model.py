@@ -86,8 +86,12 @@ def execute(
         spilled = graph.from_outside(i) + sum(
             graph.outputs[j] - memory.readable[j] for j in graph.inputs[i] if j >= 0
         )
-        held = graph.weights[i]
-        beside = graph.weights[i + 1] if graph.takes_turns(i) else 0.0
+        held, beside = graph.weights[i], 0.0
+        if platform.parameter_memory_mib:
+            held = 0.0
+        elif graph.takes_turns(i):
+            beside = graph.weights[i + 1]
+        memory.release(graph.overwritten(i))
         memory.store(i, graph.outputs[i], held, beside, graph.stripe(i))
         fetched = min(ahead, streamed[i])
         weights_in, inputs_in = _again(streamed[i], spilled, memory.free + engine.tiles)
@@ -97,11 +101,15 @@ def execute(
         plan, macs = plans[i]
         if spilled:
             plan, macs = engine.plan(op, codes[i], spills=True)
-        cycles, idle = event_plan.run(
-            plan, engine.ports, engine.rate, weights_in - fetched, inputs_in, out
-        )
+        moved = np.array([weights_in - fetched, inputs_in, out])
+        if platform.overlap:
+            cycles, idle = event_plan.run(plan, engine.ports, engine.rate, *moved)
+        else:
+            cycles, _ = event_plan.run(plan, engine.ports, engine.rate, 0.0, 0.0, 0.0)
+            cycles, idle = cycles + np.ceil(moved.sum() / engine.rate), 0.0
         to_fetch -= streamed[i]
-        ahead += (idle + platform.dispatch_cycles) * engine.rate - fetched
+        if platform.overlap:
+            ahead += (idle + platform.dispatch_cycles) * engine.rate - fetched
         ahead = max(min(ahead, memory.free - streamed[i], to_fetch), 0.0)
         through_port = plan[
             :, [event_plan.ACTIVATIONS, event_plan.WEIGHTS, event_plan.SUMS]
@@ -123,7 +131,8 @@ class _Engine:
         self.memory = round(accelerator.local_memory_mib * 2**20)
         self.registers = round(accelerator.register_file_kib * 1024)
         self.rate = accelerator.io_bandwidth_gbps * 1e3 / platform.clock_mhz
-        self.tiles = float(accelerator.pes * (self.memory // 4))
+        share = 8 if platform.parameter_memory_mib else 4
+        self.tiles = float(accelerator.pes * (self.memory // share))
         self.free = float(accelerator.pes * self.memory) - self.tiles
         rates = (platform.local_port_bytes, platform.lane_port_bytes,
                  platform.link_bytes, platform.lookup_elements)  # fmt: skip
@@ -205,7 +214,7 @@ class _Memory:
 
     def release(self, finished: list[int]) -> None:
         for j in finished:
-            del self.taken[j]
+            self.taken.pop(j, None)
 
 
 class _Graph:
@@ -216,6 +225,7 @@ class _Graph:
         starts = workload.input_starts
         self.inputs = [workload.inputs[a:b].tolist() for a, b in pairwise(starts)]
         self.readers = Counter(j for inputs in self.inputs for j in {*inputs})
+        self.last_reader = {j: i for i, read in enumerate(self.inputs) for j in read}
         self.outputs = [
             float(op["out_height"] * op["out_width"] * op["filters"]) for op in self.ops
         ]
@@ -224,7 +234,8 @@ class _Graph:
     def most_alive(self) -> float:
         """The most bytes of activations that anyone still needs."""
         births = {i: i for i in range(len(self.ops))}
-        deaths = births | {j: i for i, read in enumerate(self.inputs) for j in read}
+        deaths = births | self.last_reader
+        deaths |= {j: i - 1 for i in births for j in self.overwritten(i)}
         return max(
             sum(self.outputs[j] for j in births if births[j] <= i <= deaths[j])
             for i in births
@@ -238,6 +249,13 @@ class _Graph:
         read = float(op["height"] * op["width"] * op["channels"])
         others = sum(self.outputs[j] for j in self.inputs[i] if j >= 0)
         return read - others if read > others else 0.0
+
+    def overwritten(self, i: int) -> list[int]:
+        """The input, if any, whose place an operator's output takes."""
+        if self.ops[i]["kind"] not in (Kind.ADD, Kind.MULTIPLY, *_TABLES):
+            return []
+        ends = (j for j in self.inputs[i] if j >= 0 and self.last_reader[j] == i)
+        return [j for j in ends if self.outputs[j] == self.outputs[i]][:1]
 
     def takes_turns(self, i: int) -> bool:
         """Whether an operator and the next can run stripe by stripe."""
@@ -262,6 +280,9 @@ class _Graph:
         for j in {*self.inputs[i]} - {-1}:
             self.readers[j] -= 1
         return [j for j in ({*self.inputs[i]} - {-1}) | {i} if not self.readers[j]]
+
+
+_TABLES = (Kind.SIGMOID, Kind.SWISH, Kind.HSWISH, Kind.LOOKUP)
 
 
 def _weights(op: np.void) -> float:

@@ -13,7 +13,8 @@ from nahas.accelerator.workload import Kind
 WORK, READS, ACTIVATIONS, WEIGHTS, SUMS, LINK, FROM_IO, PASS = range(8)
 PLAN = 8
 
-_POOL, _RESIZE = int(Kind.POOL), int(Kind.RESIZE)
+_POOL, _AVERAGE = int(Kind.POOL), int(Kind.AVERAGE)
+_RESIZE = int(Kind.RESIZE)
 _SIGMOID, _LOOKUP = int(Kind.SIGMOID), int(Kind.LOOKUP)
 _REDUCE, _MOVE = int(Kind.REDUCE), int(Kind.MOVE)
 
@@ -207,7 +208,7 @@ def plan_move(op, pes, lanes, ports, spills, plan):
     across = op.out_width * op.filters
     tiles = max(op.out_height, 1)
     window = op.kernel_height * op.kernel_width
-    if op.kind == _POOL or op.kind == _RESIZE:
+    if op.kind == _POOL or op.kind == _AVERAGE or op.kind == _RESIZE:
         read_all = op.out_height * across * window
     else:
         read_all = op.height * op.width * op.channels

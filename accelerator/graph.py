@@ -240,7 +240,7 @@ def _absorb_pads(nodes: _Nodes, number: int) -> None:
     step = nodes.steps[number]
     if step.does != PAD:
         return
-    windowed = (*_MULTIPLIES, Kind.POOL)
+    windowed = (*_MULTIPLIES, Kind.POOL, Kind.AVERAGE)
     readers = nodes.readers[number]
     if (
         readers

@@ -242,9 +242,15 @@ def _dense(graph: Graph, layer: Any, inputs: list[int], shape: Shape) -> int:
     )
 
 
+def _kind_of_pool(layer: Any) -> Kind:
+    return Kind.AVERAGE if "Average" in type(layer).__name__ else Kind.POOL
+
+
 def _pool(graph: Graph, layer: Any, inputs: list[int], shape: Shape) -> int:
-    step = Step(layer.name, Kind.POOL, tuple(inputs), shape, _pair(layer.pool_size),
-                _pair(layer.strides), shape[2])  # fmt: skip
+    step = Step(
+        layer.name, _kind_of_pool(layer), tuple(inputs), shape,
+        _pair(layer.pool_size), _pair(layer.strides), shape[2],
+    )  # fmt: skip
     return graph.once(step, type(layer).__name__)
 
 
@@ -252,7 +258,7 @@ def _global_pool(graph: Graph, layer: Any, inputs: list[int], shape: Shape) -> i
     rows, columns, channels = graph.shape_of(inputs[0])
     out = (1, 1, channels)
     return graph.add(
-        Step(layer.name, Kind.POOL, tuple(inputs), out, (rows, columns),
+        Step(layer.name, _kind_of_pool(layer), tuple(inputs), out, (rows, columns),
              groups=channels)
     )  # fmt: skip
 

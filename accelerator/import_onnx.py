@@ -220,9 +220,13 @@ def _dense(reader: _Reader, node: Any) -> int:
     return reader.add(node, Kind.DENSE if positions == 1 else Kind.CONV)
 
 
+def _kind_of_pool(node: Any) -> Kind:
+    return Kind.POOL if "Max" in node.op_type else Kind.AVERAGE
+
+
 def _pool(reader: _Reader, node: Any) -> int:
     return reader.add(
-        node, Kind.POOL, window=_pair(reader.attribute(node, "kernel_shape")),
+        node, _kind_of_pool(node), window=_pair(reader.attribute(node, "kernel_shape")),
         strides=_pair(reader.attribute(node, "strides")),
         groups=reader.shape(node.output[0])[2],
     )  # fmt: skip
@@ -230,8 +234,10 @@ def _pool(reader: _Reader, node: Any) -> int:
 
 def _global_pool(reader: _Reader, node: Any) -> int:
     rows, columns, channels = reader.shape(node.input[0])
-    step = Step(reader.label(node), Kind.POOL, reader.read(node), (1, 1, channels),
-                (rows, columns), groups=channels)  # fmt: skip
+    step = Step(
+        reader.label(node), _kind_of_pool(node), reader.read(node), (1, 1, channels),
+        (rows, columns), groups=channels,
+    )  # fmt: skip
     return reader.graph.add(step)
 
 

@@ -155,27 +155,33 @@ def _transposed(reader: _Reader, op: TfliteOperator) -> int:
     )  # fmt: skip
 
 
-def _pool(reader: _Reader, op: TfliteOperator) -> int:
-    options = op.options("Pool2DOptions")
-    shape = reader.file.shape(op.outputs[0])
-    step = Step(
-        op.name, Kind.POOL, reader.read(op), shape,
-        (options.FilterHeight(), options.FilterWidth()),
-        (options.StrideH(), options.StrideW()), shape[2],
-    )  # fmt: skip
-    return reader.activated(
-        op, reader.graph.add(step), options.FusedActivationFunction()
-    )
+def _pool(kind: Kind) -> Add:
+    """A maximum, or a mean, of each window."""
+
+    def add(reader: _Reader, op: TfliteOperator) -> int:
+        options = op.options("Pool2DOptions")
+        shape = reader.file.shape(op.outputs[0])
+        step = Step(
+            op.name, kind, reader.read(op), shape,
+            (options.FilterHeight(), options.FilterWidth()),
+            (options.StrideH(), options.StrideW()), shape[2],
+        )  # fmt: skip
+        return reader.activated(
+            op, reader.graph.add(step), options.FusedActivationFunction()
+        )
+
+    return add
 
 
 def _reduce(reader: _Reader, op: TfliteOperator) -> int:
-    """A mean over the map is a pool; over anything else a plain reduction."""
+    """One over the whole map is a pool; over anything else a plain reduction."""
     [source] = reader.read(op)[:1]
     rows, columns, channels = reader.file.shape(op.tensors[0])
     rank = len(reader.file.sizes(op.tensors[0]))
     axes = {axis % rank for axis in reader.file.constant(op.tensors[1])}
     if rank == 4 and axes == {1, 2}:
-        step = Step(op.name, Kind.POOL, (source,), (1, 1, channels), (rows, columns),
+        kind = Kind.POOL if op.does == "REDUCE_MAX" else Kind.AVERAGE
+        step = Step(op.name, kind, (source,), (1, 1, channels), (rows, columns),
                     groups=channels)  # fmt: skip
     else:
         step = Step(op.name, Kind.REDUCE, (source,), reader.file.shape(op.outputs[0]))
@@ -243,7 +249,8 @@ _OPERATORS: Mapping[str, Add] = {
     "HARD_SWISH": _simple(Kind.HSWISH),
     "RESIZE_NEAREST_NEIGHBOR": _resize((1, 1)),
     "RESIZE_BILINEAR": _resize((2, 2)),
-    **_every("AVERAGE_POOL_2D MAX_POOL_2D L2_POOL_2D", _pool),
+    **_every("AVERAGE_POOL_2D L2_POOL_2D", _pool(Kind.AVERAGE)),
+    "MAX_POOL_2D": _pool(Kind.POOL),
     **_every("MEAN SUM REDUCE_MAX REDUCE_MIN REDUCE_PROD", _reduce),
     **_every("ADD SUB SQUARED_DIFFERENCE", _combine(Kind.ADD)),
     **_every("MAXIMUM MINIMUM", _combine(Kind.ADD, CLAMP)),

@@ -35,7 +35,8 @@ SMALLEST_REGISTER_FILE = 16
 """Bytes for a word of weights and a partial sum of one unit, twice."""
 
 
-_DENSE, _POOL, _RESIZE = int(Kind.DENSE), int(Kind.POOL), int(Kind.RESIZE)
+_DENSE, _RESIZE = int(Kind.DENSE), int(Kind.RESIZE)
+_POOL, _AVERAGE = int(Kind.POOL), int(Kind.AVERAGE)
 _SIGMOID, _LOOKUP = int(Kind.SIGMOID), int(Kind.LOOKUP)
 _REDUCE, _MOVE = int(Kind.REDUCE), int(Kind.MOVE)
 
@@ -233,7 +234,7 @@ def map_move(op, pes, lanes, ports, best):
     """Records an operator without weights, spread over all PEs and lanes, in `best`."""
     out = float(op.out_height) * op.out_width * op.filters
     elements = float(op.height) * op.width * op.channels
-    if op.kind == _POOL or op.kind == _RESIZE:
+    if op.kind == _POOL or op.kind == _AVERAGE or op.kind == _RESIZE:
         elements = out * op.kernel_height * op.kernel_width
     link = 0.0
     if op.kind == _MOVE or op.kind == _REDUCE:

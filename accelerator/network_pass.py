@@ -56,8 +56,37 @@ def peak_live_bytes(workload: Workload) -> NDArray[np.int64]:
     size = output_bytes(workload)
     change = np.zeros(len(workload) + 1, dtype=np.int64)
     np.add.at(change, np.arange(len(workload)), size)
-    np.add.at(change, workload.last_use + 1, -size)
+    deaths = workload.last_use + 1
+    over = overwritten(workload)
+    deaths[over[over >= 0]] -= 1
+    np.add.at(change, deaths, -size)
     return np.maximum.reduceat(np.cumsum(change)[:-1], workload.starts[:-1])
+
+
+def overwritten(workload: Workload) -> NDArray[np.int64]:
+    """[N] the operator whose output each operator writes over; -1 if none.
+
+    One that works element by element takes the place of an input of its size that
+    nobody reads after it; of the first of two.
+    """
+    ops = workload.operators
+    size = output_bytes(workload)
+    readers = np.repeat(np.arange(len(ops)), np.diff(workload.input_starts))
+    read = workload.inputs
+    fits = (
+        (read >= 0)
+        & np.isin(ops["kind"], _BY_ELEMENT)[readers]
+        & (workload.last_use[read] == readers)
+        & (size[read] == size[readers])
+    )
+    over = np.full(len(ops), -1)
+    over[readers[fits][::-1]] = read[fits][::-1]
+    return over
+
+
+_BY_ELEMENT = (
+    Kind.ADD, Kind.MULTIPLY, Kind.SIGMOID, Kind.SWISH, Kind.HSWISH, Kind.LOOKUP
+)  # fmt: skip
 
 
 def stripe_bytes(workload: Workload) -> NDArray[np.float64]:
@@ -102,14 +131,15 @@ def _read_again(weights, spilled, room):
 
 @compiled()
 def _check(first, last, ops, distinct, places, c, table, m, treatment, memory,
-           registers, state, sums):  # fmt: skip
+           parameter_memory, registers, state, sums):  # fmt: skip
     """Sets tile buffers aside; notes in `sums` what cannot run.
 
-    An eighth of a memory is for weights; the tile of activations gets another, or more.
+    The tile of activations gets an eighth of a memory, or more; weights, which a
+    parameter memory holds where there is one, get another.
     """
-    eighth = np.floor(memory / 8.0)
+    eighth = np.floor(memory / 8.0) if parameter_memory == 0.0 else 0.0
     for v in range(len(registers)):
-        state[_TILES, v] = np.floor(memory / 4.0)
+        state[_TILES, v] = np.floor(memory / 8.0) + eighth
         sums[LIMIT, v], sums[EXCESS, v], sums[OPERATOR, v] = 0.0, 0.0, -1.0
         short = mapping.SMALLEST_REGISTER_FILE - registers[v]
         if short > 0.0:
@@ -133,7 +163,7 @@ def _check(first, last, ops, distinct, places, c, table, m, treatment, memory,
 
 @compiled()
 def _run(
-    first, last, ops, input_starts, inputs, last_use, weights, stripes, treatment,
+    first, last, ops, input_starts, inputs, last_use, over, weights, stripes, treatment,
     settings, peak, distinct, places, c, table, m, pes, memory, registers, rates,
     dispatch, state, resident, at_hand, ahead, cycles, sums, rows,
 ):  # fmt: skip
@@ -145,12 +175,13 @@ def _run(
     [W, V] are scratch.
     """
     use_of_weights, parameter_memory = settings[1], settings[3]
+    overlap = settings[4] > 0.0
     lanes = len(registers)
     sums[:] = 0.0
     cycles[:] = 0.0
     ahead[:] = 0.0
     _check(first, last, ops, distinct, places, c, table, m, treatment, memory,
-           registers, state, sums)  # fmt: skip
+           parameter_memory, registers, state, sums)  # fmt: skip
     total = 0.0
     for i in range(first, last):
         total += weights[i]
@@ -174,7 +205,9 @@ def _run(
         records = table[row, :, m]
         out = float(op.out_height) * op.out_width * op.filters
         own = weights[i]
-        after = weights[i + 1] if stripes[i] < np.inf else 0.0
+        beside, after = 0.0, 0.0  # weights that a chain needs in local memory
+        if parameter_memory == 0.0 and stripes[i] < np.inf:
+            beside, after = own, weights[i + 1]
         for v in range(lanes):
             copies = records[mapping.COPIES, v]
             spilled, from_outside = 0.0, -1.0
@@ -187,10 +220,13 @@ def _run(
                     spilled += size - at_hand[j - first, v]
                     from_outside -= size if from_outside > 0.0 else 0.0
             spilled += max(from_outside, 0.0)
+            if over[i] >= 0:
+                state[_LIVE, v] -= resident[over[i] - first, v]
+                resident[over[i] - first, v] = 0.0
             room = max(state[_CAPACITY, v] - state[_LIVE, v], 0.0)
             fits = min(out, room)
             # A chain takes turns instead of spilling: its weights stay, and a stripe.
-            chain = max(state[_CHAIN, v], own) + after
+            chain = max(state[_CHAIN, v], beside) + after
             fused = fits < out and room - chain >= stripes[i]
             fits = min(out, max(room - chain, 0.0)) if fused else fits
             state[_CHAIN, v] = chain if fused else 0.0
@@ -223,9 +259,12 @@ def _run(
                 fetched = min(ahead[w, v], streamed)
                 pending = io - fetched
                 io_cycles = _ceil(pending, rates[w])
-                taken = max(on_chip, io_cycles) + fixed
-                spare = max(taken * rates[w] - pending - instructions, 0.0)
-                ahead[w, v] = min(ahead[w, v] - fetched + spare, for_later)
+                if overlap:
+                    taken = max(on_chip, io_cycles) + fixed
+                    spare = max(taken * rates[w] - pending - instructions, 0.0)
+                    ahead[w, v] = min(ahead[w, v] - fetched + spare, for_later)
+                else:
+                    taken = on_chip + io_cycles + fixed
                 cycles[w, v] += taken
                 if len(rows):
                     rows[n, CYCLES] = taken
@@ -257,7 +296,8 @@ def _run(
 
 @compiled(parallel=True)
 def run_all(
-    ops, input_starts, inputs, starts, last_use, weights, stripes, treatment, settings,
+    ops, input_starts, inputs, starts, last_use, over, weights, stripes, treatment,
+    settings,
     peak, distinct, places, table, network, classes, memory_of, pes, memory, registers,
     rates, cycles, sums,
 ):  # fmt: skip
@@ -278,7 +318,7 @@ def run_all(
         state = np.empty((_STATE, lanes))
         ahead = np.empty((widths, lanes))
         _run(
-            first, last, ops, input_starts, inputs, last_use, weights, stripes,
+            first, last, ops, input_starts, inputs, last_use, over, weights, stripes,
             treatment, settings, peak[k], distinct, places, classes[s], table,
             memory_of[s], pes[s], memory[s], registers[s], rates[s],
             settings[0] + np.ceil(settings[2] / rates[s]), state, resident, at_hand,
@@ -288,7 +328,8 @@ def run_all(
 
 @compiled()
 def run_rows(
-    ops, input_starts, inputs, starts, last_use, weights, stripes, treatment, settings,
+    ops, input_starts, inputs, starts, last_use, over, weights, stripes, treatment,
+    settings,
     peak, distinct, places, table, pes, memory, registers, rates, rows,
 ):  # fmt: skip
     """Fills `rows` [N, ROW] of a single pair."""
@@ -296,8 +337,9 @@ def run_rows(
     state, ahead = np.empty((_STATE, 1)), np.empty((1, 1))
     cycles, sums = np.empty((1, 1)), np.empty((SUMS, 1))
     _run(
-        starts[0], starts[1], ops, input_starts, inputs, last_use, weights, stripes,
-        treatment, settings, peak[0], distinct, places, 0, table, 0, pes[0], memory[0],
-        registers[0], rates[0], settings[0] + np.ceil(settings[2] / rates[0]), state,
-        resident, at_hand, ahead, cycles, sums, rows,
+        starts[0], starts[1], ops, input_starts, inputs, last_use, over, weights,
+        stripes, treatment, settings, peak[0], distinct, places, 0, table, 0, pes[0],
+        memory[0], registers[0], rates[0],
+        settings[0] + np.ceil(settings[2] / rates[0]), state, resident, at_hand,
+        ahead, cycles, sums, rows,
     )  # fmt: skip

@@ -107,8 +107,9 @@ class Platform:
         weights: "streamed" (all weights cross the I/O at each inference), "kept" (those
             that fit stay on chip), "first" (the first inference of the latter, which
             still reads them), or "resident" (the sooner of "kept" and "streamed").
-        parameter_memory_mib: Memory of the chip that holds kept weights and nothing
-            else; where it is 0, the local memories keep them.
+        parameter_memory_mib: Memory of the chip for weights alone, kept or on their
+            way; where it is 0, they are in the local memories.
+        overlap: Whether the I/O works while operators run.
         instruction_bytes: Instructions of an operator, over the I/O at each inference.
         host_ms: What the host adds to every inference: driver and interrupts.
         capabilities: What is fused, slow or refused.
@@ -126,6 +127,7 @@ class Platform:
     lookup_elements: int = 16
     weights: str = "streamed"
     parameter_memory_mib: float = 0.0
+    overlap: bool = True
     instruction_bytes: int = 0
     host_ms: float = 0.0
     capabilities: Capabilities = field(default_factory=Capabilities)

@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 class Kind(IntEnum):
     """What an operator does.
 
-    Convolution, depthwise and dense multiply by weights. Sigmoid, swish, h-swish and
+    Convolution, depthwise and dense multiply by weights. POOL takes the most of each
+    window, AVERAGE the mean. Sigmoid, swish, h-swish and
     LOOKUP (any other function of one element) read a table. ADD and MULTIPLY combine
     two maps, or a map and a constant or a smaller map; REDUCE sums or averages
     over any axes; RESIZE interpolates; MOVE copies: what a pad, a slice or a transpose
@@ -45,6 +46,7 @@ class Kind(IntEnum):
     REDUCE = 11
     RESIZE = 12
     MOVE = 13
+    AVERAGE = 14
 
 
 LARGEST = 2**48

@@ -261,7 +261,7 @@ def resnet50() -> Workload:
             last = add(Kind.CONV, (last,), out, width, out, 4 * width)
             last = add(Kind.ADD, (last, skip), out, 4 * width, out, 4 * width)
             size, channels = out, 4 * width
-    last = add(Kind.POOL, (last,), 7, 2048, 1, 2048, 7, 1, 2048)
+    last = add(Kind.AVERAGE, (last,), 7, 2048, 1, 2048, 7, 1, 2048)
     add(Kind.DENSE, (last,), 1, 2048, 1, 1000)
     return workload([operators])
 

@@ -99,8 +99,8 @@ def some_operator(rng: np.random.Generator) -> Operator:
                         stride, groups)  # fmt: skip
     if kind is Kind.DENSE:
         return Operator(name, kind, (-1,), 1, 1, 4 * channels, 1, 1, filters)
-    if kind in (Kind.DEPTHWISE, Kind.POOL):
-        window = max(kernel, 2 if kind is Kind.POOL else 3)
+    if kind in (Kind.DEPTHWISE, Kind.POOL, Kind.AVERAGE):
+        window = max(kernel, 3 if kind is Kind.DEPTHWISE else 2)
         return Operator(name, kind, (-1,), *shape, channels, window, window, stride,
                         stride, channels)  # fmt: skip
     same = (size, size, channels)

@@ -161,7 +161,7 @@ class _Rows:
                   stride, self.channels)  # fmt: skip
 
     def pool(self, name: str) -> None:
-        self._add(name, Kind.POOL, self.channels, 1, self.size, 1, self.channels)
+        self._add(name, Kind.AVERAGE, self.channels, 1, self.size, 1, self.channels)
 
     def dense(self, name: str, filters: int) -> None:
         self._add(name, Kind.DENSE, filters, 1)

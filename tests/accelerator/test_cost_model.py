@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nahas.accelerator import network_pass
 from nahas.accelerator.cost_model import evaluate, evaluate_axes
 from nahas.accelerator.grid import BASELINE, GRID, accelerator_at, grid_shape
 from nahas.accelerator.machines import area_mm2
@@ -123,13 +124,42 @@ def test_a_chain_takes_turns_instead_of_spilling():
 
 
 def test_a_skip_stays_alive_until_its_last_use():
-    # Two 32x32x128 maps and the skip: 3 x 128 KiB; without the skip 2 x 128 KiB.
+    # Two 32x32x128 maps and the skip: 3 x 128 KiB; without the skip 2 x 128 KiB. The
+    # sum takes the place of one of its terms.
     convs = [conv(32, 128, 128)] + [conv(32, 128, 128, inputs=(i,)) for i in range(2)]
     chain = [*convs, element_wise(Kind.ADD, 32, 128, (2, 2))]
     skip = [*convs, element_wise(Kind.ADD, 32, 128, (2, 0))]
     live = [per_operator(workload([ops]), BASELINE).live_bytes for ops in (chain, skip)]
-    assert live[0].tolist() == [n * 32 * 32 * 128 for n in (1, 2, 2, 2)]
-    assert live[1].tolist() == [n * 32 * 32 * 128 for n in (1, 2, 3, 3)]
+    assert live[0].tolist() == [n * 32 * 32 * 128 for n in (1, 2, 2, 1)]
+    assert live[1].tolist() == [n * 32 * 32 * 128 for n in (1, 2, 3, 2)]
+
+
+def test_what_works_by_element_writes_over_what_nobody_reads_after_it():
+    first = conv(32, 128, 128)
+    swish = element_wise(Kind.SWISH, 32, 128, (0,))
+    later = element_wise(Kind.ADD, 32, 128, (1, 0))
+    over = network_pass.overwritten(workload([[first, swish, later], [first, swish]]))
+    assert over.tolist() == [-1, -1, 1, -1, 3]
+    # A map and a number for each channel: only the map has the output's size.
+    gate = conv(1, 128, 128)
+    scaled = element_wise(Kind.MULTIPLY, 32, 128, (1, 0))
+    assert network_pass.overwritten(workload([[first, gate, scaled]]))[2] == 0
+    # A window reads what its neighbours still need.
+    pool = replace(conv(32, 128, 128, inputs=(0,)), kind=Kind.POOL, groups=128)
+    assert network_pass.overwritten(workload([[first, pool]]))[1] == -1
+
+
+def test_without_overlap_the_io_and_the_lanes_take_turns():
+    operators = [conv(56, 64, 64), conv(56, 64, 64, inputs=(0,))]
+    weights, map_bytes = 64 * 64 + 4 * 64, 56 * 56 * 64
+    chip = BASELINE.io_bandwidth_gbps * 1e3
+    rate, dispatch = chip / 800, Platform().dispatch_cycles
+    fast = latency(operators, replace(BASELINE, io_bandwidth_gbps=1e6)) * 8e5
+    apart = latency(operators, overlap=False) * 8e5
+    io = 2 * np.ceil((weights + map_bytes) / rate)
+    # The fast one's I/O hides behind its lanes, so it shows what these take.
+    assert apart == pytest.approx(fast + io, abs=1e-6)
+    assert fast > 2 * dispatch
 
 
 def test_streamed_weights_bound_latency_from_below():

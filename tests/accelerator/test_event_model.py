@@ -227,8 +227,10 @@ def broken(found):
     [
         Platform(weights="kept"),
         Platform(weights="kept", parameter_memory_mib=1.0, instruction_bytes=2000),
+        Platform(overlap=False),
+        Platform(weights="kept", parameter_memory_mib=1.0, overlap=False),
     ],
-    ids=["local memory", "parameter memory"],
+    ids=["local memory", "parameter memory", "no overlap", "neither"],
 )
 def test_kept_weights_and_instructions_agree(platform):
     """Bytes to the last one, cycles as closely as with streamed weights."""

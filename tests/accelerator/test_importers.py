@@ -66,8 +66,8 @@ def kinds(work):
 def test_a_keras_model_row_by_row(model):
     work = import_keras(model)
     assert kinds(work) == [
-        "CONV", "DEPTHWISE", "SWISH", "POOL", "CONV", "CONV", "SIGMOID", "MULTIPLY",
-        "CONV", "ADD", "POOL", "CONCAT", "CONV", "RESIZE", "POOL", "DENSE", "LOOKUP",
+        "CONV", "DEPTHWISE", "SWISH", "AVERAGE", "CONV", "CONV", "SIGMOID", "MULTIPLY",
+        "CONV", "ADD", "AVERAGE", "CONCAT", "CONV", "RESIZE", "POOL", "DENSE", "LOOKUP",
     ]  # fmt: skip
     convolutions = 16 * 16 * 16 * (27 + 25 + 16) + 2 * 64
     head = 16 * 16 * 24 * 32 * 9 + 16 * 16 * 24 * 10
@@ -196,7 +196,7 @@ def test_an_onnx_graph_row_by_row(tmp_path):
     shape = ["batch", 3, 16, 16]
     path = onnx_file(tmp_path / "m.onnx", nodes, shape, initializers=weights)
     work = import_onnx(path)
-    assert kinds(work) == ["CONV", "DEPTHWISE", "SWISH", "ADD", "POOL", "DENSE"]
+    assert kinds(work) == ["CONV", "DEPTHWISE", "SWISH", "ADD", "AVERAGE", "DENSE"]
     assert work.macs.sum() == 8 * 8 * 8 * (27 + 9) + 80
 
 
