@@ -131,6 +131,9 @@ def _areas(
     lanes = machines.pes * machines.compute[:, 3]
     sram = machines.pes * technology.sram.area(machines.memory / 1024)
     sram = sram + lanes * technology.sram.area(machines.compute[:, 4] / 1024)
+    if platform.parameter_memory_mib:  # a part of it in each PE
+        share = platform.parameter_memory_mib * 1024 / machines.pes
+        sram = sram + machines.pes * technology.sram.area(share)
     macs = lanes * machines.compute[:, 2] * 4
     logic = macs * technology.mac_area.value * 1e-6
     logic = logic + machines.pes * technology.link_area.value
@@ -142,6 +145,7 @@ def leakage_mw(machines: Machines, platform: Platform) -> NDArray[np.float64]:
     technology = platform.technology
     lanes = machines.pes * machines.compute[:, 3]
     sram_bytes = machines.pes * machines.memory + lanes * machines.compute[:, 4]
+    sram_bytes = sram_bytes + platform.parameter_memory_mib * 2**20
     return (
         sram_bytes / 2**20 * technology.sram_leakage.value
         + _areas(machines, platform)[1] * technology.logic_leakage.value

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from nahas.accelerator.grid import BASELINE as BASELINE
     from nahas.accelerator.machines import area_mm2 as area_mm2
     from nahas.accelerator.metrics import Metrics as Metrics
+    from nahas.accelerator.presets import PRESETS as PRESETS
+    from nahas.accelerator.presets import Preset as Preset
     from nahas.accelerator.template import Accelerator as Accelerator
     from nahas.accelerator.template import Capabilities as Capabilities
     from nahas.accelerator.template import Platform as Platform
@@ -48,6 +50,7 @@ _HOMES = {
     "accelerator.grid": ("BASELINE",),
     "accelerator.machines": ("area_mm2",),
     "accelerator.metrics": ("Metrics",),
+    "accelerator.presets": ("PRESETS", "Preset"),
     "accelerator.template": ("Accelerator", "Capabilities", "Platform"),
     "controller.evolution": ("RegularizedEvolution",),
     "controller.ppo": ("PPO",),

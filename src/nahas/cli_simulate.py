@@ -34,12 +34,18 @@ def add_commands(commands: Any) -> None:
         description=f"Simulates a network on an accelerator.\n\n{MODEL}",
         epilog="examples:\n"
         "  nahas simulate keras:EfficientNetB0 --top 10\n"
+        "  nahas simulate mine.tflite --accelerator coral\n"
         "  nahas simulate runs/quickstart/best.json --json\n"
         "  nahas simulate keras:MobileNetV2 --set accelerator.pes_x=8 "
         "--set platform.weights=resident",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     simulate.add_argument("model", metavar="MODEL")
+    simulate.add_argument(
+        "--accelerator", metavar="NAME",
+        help="baseline, edge-tpu-v1, edge-tpu-v2, edge-tpu-v3 or coral, with the "
+        "platform around it (default: the pair's own, or baseline)",
+    )  # fmt: skip
     add_settings(simulate, "accelerator.pes_x=8 or platform.weights=resident")
     simulate.add_argument(
         "--top", type=int, metavar="N", help="print the N slowest operators only"
@@ -56,7 +62,9 @@ def _simulate(arguments: argparse.Namespace) -> int:
     with reading_input():
         check_top(arguments.top)
         model = resolve(arguments.model)
-        accelerator, platform = machine(arguments.settings, model.accelerator)
+        accelerator, platform = machine(
+            arguments.settings, model.accelerator, preset=arguments.accelerator
+        )
     found = simulate(model, accelerator, platform)
     if arguments.csv and found.metrics.feasible[0]:
         found.operators.to_csv(arguments.csv, index=False)

@@ -1,7 +1,7 @@
 """What the commands around one model share: its naming, and the machine it meets."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,27 +22,39 @@ def machine(
     settings: list[str],
     own: "Accelerator | None",
     *,
+    preset: str | None = None,
     only_platform: bool = False,
 ) -> tuple["Accelerator", "Platform"]:
-    """The accelerator (its own, or the baseline) and platform with the settings.
+    """The accelerator and platform of a preset with the settings.
+
+    Without a preset the accelerator is a pair's `own`, or the baseline.
 
     Raises:
-        ValueError: If a setting names no field, or its value fits none.
+        ValueError: If there is no such preset, a setting names no field, or its value
+            fits none.
     """
-    from nahas.accelerator.grid import BASELINE
+    from nahas.accelerator.presets import PRESETS
     from nahas.accelerator.template import Accelerator, Platform
     from nahas.config import merge
-    from nahas.decode import decode, unknown
+    from nahas.decode import decode, keys, nearest, unknown
 
     sections = ["platform"] if only_platform else ["accelerator", "platform"]
     table: Mapping[str, Any] = merge({}, settings)
     for section in table:
         if section not in sections:
             raise ValueError(unknown(section, sections, ""))
-    base = asdict(own or BASELINE) | table.get("accelerator", {})
+    if preset is not None and preset not in PRESETS:
+        raise ValueError(
+            f"`--accelerator` must be one of {', '.join(PRESETS)}."
+            f"{nearest(preset, list(PRESETS))} Received {preset!r}."
+        )
+    chip, around = PRESETS[preset or "baseline"]
+    accelerator = asdict(chip if preset or own is None else own)
+    said = {name: getattr(around, name) for name in keys(Platform)}
+    platform = decode(Platform, said | table.get("platform", {}), "platform")
     return (
-        decode(Accelerator, base, "accelerator"),
-        decode(Platform, table.get("platform", {}), "platform"),
+        decode(Accelerator, accelerator | table.get("accelerator", {}), "accelerator"),
+        replace(platform, capabilities=around.capabilities),
     )
 
 

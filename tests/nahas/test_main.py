@@ -46,6 +46,8 @@ def test_wrong_words_are_wrong_use(words):
         (["simulate", "keras:MobileNetV2", "--set", "limits.max_area_mm2=1"],
          "must be one of accelerator, platform"),
         (["simulate", "keras:MobileNetV2", "--top", "0"], "`--top` must be"),
+        (["simulate", "keras:MobileNetV2", "--accelerator", "corral"],
+         "Did you mean `coral`?"),
         (["sweep", "keras:MobileNetV2", "--max-area-mm2", "-1"], "max_area_mm2"),
         (["sweep", "keras:MobileNetV2", "--max-area-mm2", "nan"], "max_area_mm2"),
         (["sweep", "keras:MobileNetV2", "--set", "accelerator.pes_x=1"],
@@ -96,6 +98,17 @@ def test_simulate_prints_json_and_csv(capsys, tmp_path):
     assert [row["operator"] for row in rows] == [
         row["operator"] for row in found["operators"]
     ]
+
+
+def test_simulate_takes_a_preset_and_changes_of_it(capsys):
+    words = ("simulate", "MobileNetV2", "--accelerator", "coral", "--json")
+    code, out, _ = run(capsys, *words)
+    assert code == 0
+    plain = json.loads(out)
+    assert plain["accelerator"]["local_memory_mib"] == 0.1875
+    code, out, _ = run(capsys, *words, "--set", "platform.host_ms=1.72")
+    later = json.loads(out)["resident"]["latency_ms"]
+    assert later == pytest.approx(plain["resident"]["latency_ms"] + 1.0)
 
 
 def test_simulate_prints_a_table_whose_rows_are_never_cut(capsys):
