@@ -20,8 +20,8 @@ from nahas.accelerator.workload import Kind, Workload
 IO_BYTES, PORT_BYTES, LINK_BYTES, RF_BYTES = range(4)
 LIMIT, EXCESS, OPERATOR = range(4, 7)
 SUMS = 7
-CYCLES, SPILLED, LIVE, FUSED, BOUND_BY, ROW_OF_TABLE = range(4, 10)
-ROW = 10
+CYCLES, SPILLED, LIVE, FUSED, BOUND_BY, ROW_OF_TABLE, ON_CHIP, DISPATCH = range(4, 12)
+ROW = 12
 
 BY_CHIP, BY_IO, BY_DISPATCH, BY_FUSION = range(4)
 """What bounds an operator: its mapping, the I/O, its dispatch, or nothing at all."""
@@ -268,6 +268,7 @@ def _run(
                 cycles[w, v] += taken
                 if len(rows):
                     rows[n, CYCLES] = taken
+                    rows[n, ON_CHIP], rows[n, DISPATCH] = on_chip, fixed
                     rows[n, BOUND_BY] = BY_CHIP
                     if factor == 0:
                         rows[n, BOUND_BY] = BY_FUSION

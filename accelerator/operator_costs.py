@@ -29,6 +29,8 @@ class OperatorCosts:
 
     Attributes:
         cycles: [N] of its latency, dispatch included.
+        on_chip_cycles: [N] of them with its mapping at work.
+        dispatch_cycles: [N] of them before that; what is left waits for the I/O.
         energy_mj: [N] leakage over its own latency included.
         macs: [N].
         utilization: [N] MACs over the peak MACs of its cycles.
@@ -38,10 +40,13 @@ class OperatorCosts:
         fused: [N] whether it takes turns with the next, stripe by stripe, so that its
             output never is whole.
         bound: What bounds each.
+        bound_on_chip: What bounds its mapping.
         mapping: How each is spread.
     """
 
     cycles: NDArray[np.int64]
+    on_chip_cycles: NDArray[np.int64]
+    dispatch_cycles: NDArray[np.int64]
     energy_mj: NDArray[np.float64]
     macs: NDArray[np.int64]
     utilization: NDArray[np.float64]
@@ -50,6 +55,7 @@ class OperatorCosts:
     live_bytes: NDArray[np.int64]
     fused: NDArray[np.bool_]
     bound: tuple[str, ...]
+    bound_on_chip: tuple[str, ...]
     mapping: tuple[str, ...]
 
 
@@ -111,6 +117,8 @@ def per_operator(
     multiplies = workload.operators["kind"] <= Kind.DENSE
     return OperatorCosts(
         cycles=cycles,
+        on_chip_cycles=rows[:, network_pass.ON_CHIP].astype(np.int64),
+        dispatch_cycles=rows[:, network_pass.DISPATCH].astype(np.int64),
         energy_mj=(dynamic + leakage) * 1e-9,
         macs=workload.macs,
         utilization=workload.macs
@@ -123,6 +131,7 @@ def per_operator(
             _BOUND_NAMES[int(by)] if by else bound(code)
             for by, code in zip(rows[:, network_pass.BOUND_BY], mapped, strict=True)
         ),
+        bound_on_chip=tuple(map(bound, mapped)),
         mapping=tuple(
             describe(code) if weighted else "spread over all PEs and lanes"
             for code, weighted in zip(mapped, multiplies, strict=True)

@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from nahas.controller.trial import Trial as Trial
     from nahas.costs import simulate as simulate
     from nahas.costs import sweep as sweep
+    from nahas.explain import explain as explain
     from nahas.models import resolve as resolve
     from nahas.plots import plot_convergence as plot_convergence
     from nahas.plots import plot_pareto as plot_pareto
+    from nahas.plots_explain import plot_explanation as plot_explanation
     from nahas.search_space.joint import Candidate as Candidate
     from nahas.search_space.joint import accelerator_space as accelerator_space
     from nahas.search_space.joint import joint_space as joint_space
@@ -61,8 +63,10 @@ _HOMES = {
     "controller.study": ("Study",),
     "controller.trial": ("Trial",),
     "costs": ("simulate", "sweep"),
+    "explain": ("explain",),
     "models": ("resolve",),
     "plots": ("plot_convergence", "plot_pareto"),
+    "plots_explain": ("plot_explanation",),
     "search_space.joint": ("Candidate", "accelerator_space", "joint_space"),
     "search_space.lower": ("lower",),
     "search_space.network": ("Block", "Network"),

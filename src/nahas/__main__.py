@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from io import TextIOWrapper
 
-from nahas import cli_search, cli_simulate, cli_study, cli_sweep
+from nahas import cli_explain, cli_search, cli_simulate, cli_study, cli_sweep
 from nahas.usage import UsageError
 
 _DESCRIPTION = """\
@@ -68,6 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
     cli_search.add_commands(commands)
     cli_study.add_commands(commands)
     cli_simulate.add_commands(commands)
+    cli_explain.add_commands(commands)
     cli_sweep.add_commands(commands)
     return parser
 

@@ -35,7 +35,7 @@ def add_commands(commands: Any) -> None:
         epilog="examples:\n"
         "  nahas simulate keras:EfficientNetB0 --top 10\n"
         "  nahas simulate mine.tflite --accelerator coral\n"
-        "  nahas simulate runs/quickstart/best.json --json\n"
+        "  nahas simulate runs/quickstart --json\n"
         "  nahas simulate keras:MobileNetV2 --set accelerator.pes_x=8 "
         "--set platform.weights=resident",
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -18,6 +18,7 @@ from nahas.config import Config, from_stored
 from nahas.controller.rows import StudyError
 from nahas.controller.study import Study
 from nahas.controller.trial import Trial
+from nahas.models import BEST as BEST
 from nahas.output import to_json
 from nahas.parts import make_space
 from nahas.search_space.joint import PREFIX, Candidate
@@ -25,7 +26,6 @@ from nahas.search_space.network import Network
 
 REFERENCES = "references.json"
 TEST = "test.json"
-BEST = "best.json"
 SUMMARY = "summary.json"
 TRIALS = "trials.csv"
 REPORT = "report.html"

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 MODEL = """\
 MODEL is a model file (.keras, .tflite, .onnx), a model of Keras Applications
 (keras:ResNet50), a published network by its name (below), a network's text, a pair's
-JSON (best.json of a study), or a file that holds one of these two.
+JSON, a study's folder (its best pair), or a file that holds a text or a pair.
 
 Published networks: MobileNetV2, EfficientNetB0 .. B7, EfficientNetLite0 .. 4,
 EfficientNetEdgeTPU-S, -M, -L, MobileNetEdgeTPU-0.75, -1, -1.25, -1.5, -1.75,

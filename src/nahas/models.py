@@ -20,6 +20,8 @@ from nahas.search_space.network import Network
 from nahas.search_space.published import PUBLISHED
 
 PREFIX = "keras:"
+BEST = "best.json"
+"""The best pair of a study, in the study's folder."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +81,8 @@ def resolve(model: Any) -> Model:
         return _application(text)
     if _is_file(text):
         return _of_file(Path(text))
+    if _is_file(f"{text}/{BEST}"):
+        return _of_file(Path(text) / BEST)
     if " " not in text and not text.startswith("{"):
         return _of_network(text, _network_of_word(text))
     return _parse(text, "network")

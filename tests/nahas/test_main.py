@@ -7,7 +7,16 @@ import pytest
 
 from nahas.__main__ import main
 
-COMMANDS = ("search", "resume", "worker", "status", "simulate", "sweep", "report")
+COMMANDS = (
+    "search",
+    "resume",
+    "worker",
+    "status",
+    "simulate",
+    "explain",
+    "sweep",
+    "report",
+)
 
 
 def run(capsys, *words):

@@ -1,0 +1,96 @@
+"""The command `explain`: why a pair costs what it costs."""
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nahas.model_and_machine import MODEL, machine
+from nahas.output import number, percent, print_json, print_table
+from nahas.usage import add_settings, reading_input
+
+if TYPE_CHECKING:
+    from nahas.explain import Explanation
+
+
+def add_commands(commands: Any) -> None:
+    """Adds the command to the parser's."""
+    explain = commands.add_parser(
+        "explain",
+        help="why a pair costs what it costs, and what each knob would change",
+        description="Says what binds a network on an accelerator, and simulates every "
+        f"accelerator one knob away.\n\n{MODEL}",
+        epilog="examples:\n"
+        "  nahas explain runs/quickstart --plot why.png\n"
+        "  nahas explain keras:EfficientNetB0 --accelerator edge-tpu-v1\n"
+        "  nahas explain mine.tflite --set accelerator.io_bandwidth_gbps=5",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    explain.add_argument("model", metavar="MODEL")
+    explain.add_argument(
+        "--accelerator", metavar="NAME",
+        help="a preset, as in simulate (default: the pair's own, or baseline)",
+    )  # fmt: skip
+    add_settings(explain, "accelerator.pes_x=8 or platform.weights=resident")
+    explain.add_argument(
+        "--plot", metavar="FILE", type=Path,
+        help="draw knobs, roofline, memory over time and slowest operators there",
+    )  # fmt: skip
+    explain.add_argument("--json", action="store_true", help="print JSON")
+    explain.set_defaults(run=_explain)
+
+
+def _explain(arguments: argparse.Namespace) -> int:
+    from nahas.explain import explain
+    from nahas.models import resolve
+
+    with reading_input():
+        model = resolve(arguments.model)
+        chip, platform = machine(
+            arguments.settings, model.accelerator, preset=arguments.accelerator
+        )
+        found = explain(model, chip, platform)
+    if arguments.plot is not None:
+        from nahas.plots import png
+        from nahas.plots_explain import plot_explanation
+
+        arguments.plot.write_bytes(png(plot_explanation(found)))
+    if arguments.json:
+        print_json(found.to_dict())
+    else:
+        _print(found)
+    return 0
+
+
+def _print(found: "Explanation") -> None:
+    pair = found.simulation
+    values = asdict(pair.accelerator).items()
+    print(f"{pair.model.name} on " + ", ".join(f"{name} {v:g}" for name, v in values))
+    costs = pair.summary()
+    print(
+        f"{number(costs['latency_ms'])} ms, {number(costs['energy_mj'])} mJ, "
+        f"{number(costs['area_mm2'])} mm2, utilization {percent(costs['utilization'])}"
+        f", weights {pair.platform.weights}\n"
+    )
+    print_table(
+        ("what binds", "share of the latency"),
+        [(name, percent(share)) for name, share in found.binds.items()],
+    )
+    print_table(
+        ("one knob changed", "to", "instead of", "latency", "energy", "area"),
+        [
+            (
+                change.knob,
+                f"{change.value:g}",
+                f"{change.instead_of:g}",
+                _change(change.latency),
+                _change(change.energy) if not change.reason else change.reason,
+                _change(change.area),
+            )
+            for change in found.counterfactuals
+        ],
+    )
+
+
+def _change(fraction: float | None) -> str:
+    return "cannot run" if fraction is None else f"{100 * fraction:+.1f} %"
