@@ -92,6 +92,7 @@ def _print_simulation(found: "Simulation", top: int | None) -> None:
     print_table(["", "unit", *(f"weights {name}" for name in WEIGHTS)], rows)
     if not found.metrics.feasible[0]:
         print(f"It cannot run: {found.metrics.reason(0)}.")
+        print(_repair(found))
         return
     frame = found.operators
     shown = frame if top is None else frame.nlargest(top, "latency_ms")
@@ -105,6 +106,18 @@ def _print_simulation(found: "Simulation", top: int | None) -> None:
         f"{found.platform.weights}",
         spare=("I/O, bytes", "kind", "output", "utilization"),
     )
+
+
+def _repair(found: "Simulation") -> str:
+    near = found.nearest_feasible()
+    if near is None:
+        return "No accelerator of the grid can run it."
+    values = asdict(near)
+    return "The nearest accelerator of the grid that can: " + ", ".join(
+        f"{name} {values[name]:g} instead of {value:g}"
+        for name, value in asdict(found.accelerator).items()
+        if value != values[name]
+    ) + "."  # fmt: skip
 
 
 _SUMMARY_ROWS: tuple[tuple[str, str, str, Callable[[Any], str]], ...] = (

@@ -16,6 +16,7 @@ from nahas.accelerator.cost_model import evaluate
 from nahas.accelerator.grid import BASELINE
 from nahas.accelerator.metrics import Metrics
 from nahas.accelerator.operator_costs import per_operator
+from nahas.accelerator.repair import nearest_feasible
 from nahas.accelerator.template import Accelerator, Platform
 from nahas.accelerator.workload import Kind, Workload
 from nahas.models import Model, Named, resolve
@@ -90,6 +91,10 @@ class Simulation:
         metrics = evaluate(self.workload, [self.accelerator], platform)
         return replace(self, platform=platform, metrics=metrics)
 
+    def nearest_feasible(self) -> Accelerator | None:
+        """The nearest accelerator of the grid that can run it; see `repair.py`."""
+        return nearest_feasible(self.workload, self.accelerator, self.platform)
+
     def summary(self) -> dict[str, Any]:
         """Costs and memory; None where a cost is not finite."""
         costs = self.metrics
@@ -114,14 +119,15 @@ class Simulation:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, in JSON's types: a summary for each use of weights, and rows."""
+        runs = bool(self.metrics.feasible[0])
+        near = None if runs else self.nearest_feasible()
         return {
             "model": self.model.name,
             "network": str(self.model.network) if self.model.network else None,
             "accelerator": asdict(self.accelerator),
             **{name: self.with_weights(name).summary() for name in WEIGHTS},
-            "operators": self.operators.to_dict("records")
-            if self.metrics.feasible[0]
-            else [],
+            "operators": self.operators.to_dict("records") if runs else [],
+            "nearest_feasible": None if runs or near is None else asdict(near),
         }
 
 
