@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from nahas.search_space.published import PUBLISHED as PUBLISHED
     from nahas.search_space.space import Knob as Knob
     from nahas.search_space.space import SearchSpace as SearchSpace
+    from nahas.search_space.tailor import profile as profile
+    from nahas.search_space.tailor import tailor as tailor
     from nahas.train.oracles import ProxyTraining as ProxyTraining
 
 _HOMES = {
@@ -73,6 +75,7 @@ _HOMES = {
     "search_space.oracle": ("Estimate", "Oracle"),
     "search_space.published": ("PUBLISHED",),
     "search_space.space": ("Knob", "SearchSpace"),
+    "search_space.tailor": ("profile", "tailor"),
     "train.oracles": ("ProxyTraining",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -11,7 +11,14 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from io import TextIOWrapper
 
-from nahas import cli_explain, cli_search, cli_simulate, cli_study, cli_sweep
+from nahas import (
+    cli_explain,
+    cli_search,
+    cli_simulate,
+    cli_space,
+    cli_study,
+    cli_sweep,
+)
 from nahas.usage import UsageError
 
 _DESCRIPTION = """\
@@ -70,6 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
     cli_simulate.add_commands(commands)
     cli_explain.add_commands(commands)
     cli_sweep.add_commands(commands)
+    cli_space.add_commands(commands)
     return parser
 
 

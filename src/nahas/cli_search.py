@@ -20,6 +20,7 @@ _RAW = argparse.RawDescriptionHelpFormatter
 # Options of `search` that are other words for a key of the configuration.
 _SHORTHANDS = {
     "space": "search.space",
+    "tailor": "search.tailor",
     "controller": "search.controller",
     "trials": "search.trials",
     "minutes": "search.minutes",
@@ -75,6 +76,11 @@ def _add_search(commands: Any) -> None:
     search.add_argument(
         "--space", help="s1, s2, s3, or your own as module:name (default: s2)"
     )
+    search.add_argument(
+        "--tailor", metavar="NAME",
+        help="keep the choices that pay on a preset, such as edge-tpu-v1; see "
+        "`nahas space --profile` (default: keep all)",
+    )  # fmt: skip
     search.add_argument(
         "--controller",
         help="ppo, evolution, random, or your own as module:name (default: ppo)",

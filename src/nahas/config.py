@@ -29,6 +29,8 @@ class SearchConfig:
     Attributes:
         space: "s1", "s2", "s3", or `module:name` of a `SearchSpace` (of networks or of
             candidates) or of a function that returns one.
+        tailor: A preset such as "edge-tpu-v1" to whose accelerator the space of
+            networks is tailored (`search_space/tailor.py`); "" for none.
         controller: "ppo", "evolution", "random", or `module:name` of a controller.
         oracle: "proxy" (the `[training]` section) or `module:name` of an oracle.
         trials: Proposals in all.
@@ -39,6 +41,7 @@ class SearchConfig:
     """
 
     space: str = "s2"
+    tailor: str = ""
     controller: str = "ppo"
     oracle: str = "proxy"
     trials: int = 150

@@ -45,7 +45,7 @@ def machine(
             raise ValueError(unknown(section, sections, ""))
     if preset is not None and preset not in PRESETS:
         raise ValueError(
-            f"`--accelerator` must be one of {', '.join(PRESETS)}."
+            f"The accelerator must be one of {', '.join(PRESETS)}."
             f"{nearest(preset, list(PRESETS))} Received {preset!r}."
         )
     chip, around = PRESETS[preset or "baseline"]

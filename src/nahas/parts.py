@@ -7,20 +7,23 @@ and in the workers.
 import importlib
 import sys
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nahas.accelerator.presets import PRESETS
 from nahas.config import Config, NetworkConfig
 from nahas.controller.controller import Controller
 from nahas.controller.description import describe, rebuild
 from nahas.controller.random_search import RandomSearch
 from nahas.decode import nearest
 from nahas.search_space.joint import Candidate, joint_space
+from nahas.search_space.network_spaces import NETWORK_SPACES
 from nahas.search_space.oracle import Oracle
 from nahas.search_space.space import SearchSpace
+from nahas.search_space.tailor import tailor
 
 SPACES = ("s1", "s2", "s3")
 CONTROLLERS = ("ppo", "evolution", "random")
@@ -33,16 +36,37 @@ def make_space(config: Config) -> SearchSpace:
         ValueError: If there is none of that name.
         TypeError: If the user's own object is not a space.
     """
-    name, place = config.search.space, "search.space"
-    network = config.network
-    sizes = {
-        "resolution": network.resolution,
-        "width": network.width,
-        "classes": network.classes,
-    }
+    space = network_space(config.search.space, config.network)
+    if isinstance(_some(space), Candidate):
+        if config.search.tailor:
+            raise ValueError(
+                "`tailor` must be left out where the space is one of pairs. Received "
+                f"{config.search.tailor!r} (in search.tailor)."
+            )
+        return space
+    if config.search.tailor:
+        if config.search.tailor not in PRESETS:
+            raise ValueError(
+                f"`tailor` must be one of {', '.join(PRESETS)}. Received "
+                f"{config.search.tailor!r}.{nearest(config.search.tailor, [*PRESETS])} "
+                "(in search.tailor)."
+            )
+        space = tailor(space, *PRESETS[config.search.tailor])
+    return joint_space(space)
+
+
+def network_space(name: str, network: NetworkConfig | None = None) -> SearchSpace:
+    """The space of networks, or one's own of pairs, of a name.
+
+    Raises:
+        ValueError: If there is none of that name, or sizes are given to one's own.
+        TypeError: If the user's own object is not a space.
+    """
+    place, network = "search.space", network or NetworkConfig()
+    sizes = asdict(network)
     if ":" not in name:
         _check_known(name, SPACES, place)
-        return joint_space(name, **sizes)
+        return NETWORK_SPACES[name](**sizes)
     if network != NetworkConfig():
         raise ValueError(
             f"`network` must be left out where the space is one's own, which says its "
@@ -56,7 +80,7 @@ def make_space(config: Config) -> SearchSpace:
             f"`{name}` must be a SearchSpace or a function without arguments that "
             f"returns one. Received {type(space).__name__} (in {place})."
         )
-    return space if isinstance(_some(space), Candidate) else joint_space(space)
+    return space
 
 
 def _some(space: SearchSpace) -> object:

@@ -112,6 +112,7 @@ def test_own_parts_are_imported_by_name():
     ("make", "field", "name", "message"),
     [
         (make_space, "space", "s4", "Received 's4'"),
+        (make_space, "tailor", "edge-tpu-v9", "Did you mean `edge-tpu-v"),
         (make_controller, "controller", "evolutoin", "Did you mean `evolution`?"),
         (make_oracle, "oracle", "none", "must be proxy or module:name"),
         (make_space, "space", "absent:space", "ModuleNotFoundError"),
@@ -135,3 +136,13 @@ def test_the_present_folder_is_looked_in_last(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.path", ["/nowhere", *__import__("sys").path])
     assert named_object("own_part:value", "search.space") == 7
     assert __import__("sys").path[-1] == str(tmp_path)
+
+
+def test_a_space_is_tailored_to_a_preset():
+    config = named(tailor="coral")
+    space = make_space(config)
+    assert space.name == "s2 tailored x accelerators"
+    assert space.size % 50_000 == 0
+    pairs = named(space="toy_parts:pairs", tailor="coral")
+    with pytest.raises(ValueError, match="one of pairs"):
+        make_space(pairs)

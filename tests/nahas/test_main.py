@@ -15,6 +15,8 @@ COMMANDS = (
     "simulate",
     "explain",
     "sweep",
+    "space",
+    "space",
     "report",
 )
 
@@ -55,6 +57,9 @@ def test_wrong_words_are_wrong_use(words):
         (["simulate", "keras:MobileNetV2", "--set", "limits.max_area_mm2=1"],
          "must be one of accelerator, platform"),
         (["simulate", "keras:MobileNetV2", "--top", "0"], "`--top` must be"),
+        (["space", "s4"], "`space` must be s1, s2, s3 or module:name"),
+        (["space", "s2", "--csv", "x.csv"], "`--profile` must be given"),
+        (["search", "--tailor", "edge-tpu"], "edge-tpu-v1"),
         (["simulate", "keras:MobileNetV2", "--accelerator", "corral"],
          "Did you mean `coral`?"),
         (["sweep", "keras:MobileNetV2", "--max-area-mm2", "-1"], "max_area_mm2"),
@@ -107,6 +112,22 @@ def test_simulate_prints_json_and_csv(capsys, tmp_path):
     assert [row["operator"] for row in rows] == [
         row["operator"] for row in found["operators"]
     ]
+
+
+def test_space_prints_knobs_and_what_pays(capsys, tmp_path):
+    code, out, _ = run(capsys, "space", "s2")
+    assert (code, out.splitlines()[0]) == (
+        0,
+        "s2: 32 knobs, 2,821,109,907,456 candidates",
+    )
+    path = tmp_path / "blocks.csv"
+    words = ("space", "s2", "--profile", "edge-tpu-v1")
+    code, out, _ = run(capsys, *words, "--csv", str(path))
+    assert code == 0
+    assert "tailored, fused blocks offered where they win" in out
+    assert len(path.read_text().splitlines()) == 1 + 16 * 12
+    code, out, _ = run(capsys, *words, "--json")
+    assert len(json.loads(out)["choices"]) == 16 * 12
 
 
 def test_simulate_takes_a_preset_and_changes_of_it(capsys):

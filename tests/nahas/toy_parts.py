@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nahas.search_space.joint import joint_space
 from nahas.search_space.network import Block, Network
 from nahas.search_space.oracle import Estimate
 from nahas.search_space.space import Knob, SearchSpace
@@ -61,3 +62,8 @@ def build(values: Mapping[str, Any]) -> Network:
         for name in ("first", "second")
     )
     return Network(blocks, stem_filters=8, head_filters=64, resolution=64, classes=10)
+
+
+def pairs() -> SearchSpace:
+    """A space of pairs, not of networks."""
+    return joint_space(space())
