@@ -30,6 +30,9 @@ _USES = {
 
 CHUNK = 256
 """Pairs of differing networks mapped at once, to bound the table of mappings."""
+_PAIRS, _MAPPINGS = 2**19, 2**20
+"""Pairs and mappings, at most, of a chunk where all networks meet all machines: some
+100 MB of scratch. A chunk holds one machine at least."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -68,21 +71,13 @@ def evaluate_machines(
             f"number for a single network. Received {count} for {networks} networks."
         )
     platform = platform or Platform()
+    if 1 in (networks, count):
+        return _all_machines(workload, machines, platform).reshape(-1)
     if platform.weights == "resident":
         return _at_best(evaluate_machines, workload, machines, platform)
-    pairs = max(networks, count)
-    if networks == 1:
-        network = np.zeros(pairs, dtype=np.int64)
-        cycles, sums = _run_pairs(workload, machines, network, platform)
-        return _metrics(workload, machines, cycles, sums, platform)
-    if count == 1:
-        machines = machines.take(np.zeros(pairs, dtype=np.int64))
-        network = np.arange(networks)
-        cycles, sums = _run_pairs(workload, machines, network, platform)
-        return _metrics(workload, machines, cycles, sums, platform)
     parts = []
-    for start in range(0, pairs, CHUNK):
-        chunk = np.arange(start, min(start + CHUNK, pairs))
+    for start in range(0, count, CHUNK):
+        chunk = np.arange(start, min(start + CHUNK, count))
         part = workload.part(chunk[0], chunk[-1] + 1)
         cycles, sums = _run_pairs(part, machines.take(chunk), chunk - start, platform)
         # Rows of operators count within their chunk.
@@ -91,10 +86,57 @@ def evaluate_machines(
     return _metrics(
         workload,
         machines,
+        np.arange(networks),
         np.concatenate([cycles for cycles, _ in parts]),
         np.concatenate([sums for _, sums in parts]),
         platform,
     )
+
+
+def evaluate_all(
+    workload: Workload,
+    accelerators: Sequence[Accelerator],
+    platform: Platform | None = None,
+) -> Metrics:
+    """Costs of each of K networks on each of B accelerators.
+
+    Beyond its answer it takes a bounded room, whatever B. A distinct operator is mapped
+    once for all networks that hold it.
+
+    Args:
+        workload: K networks.
+        accelerators: B accelerators.
+        platform: Clock, rates and technology; the default platform where None.
+
+    Returns:
+        Metrics [K, B], to the bit those of `evaluate` for each pair alone.
+
+    Raises:
+        ValueError: If there are no accelerators.
+    """
+    if not accelerators:
+        raise ValueError("`accelerators` must be at least one. Received none.")
+    machines = Machines.of(accelerators)
+    return _all_machines(workload, machines, platform or Platform())
+
+
+def _all_machines(
+    workload: Workload, machines: Machines, platform: Platform
+) -> Metrics:
+    """`evaluate_all` for accelerators that are arrays already."""
+    if platform.weights == "resident":
+        return _at_best(_all_machines, workload, machines, platform)
+    networks, count = workload.networks, len(machines.memory)
+    at_once = max(1, min(_PAIRS // networks, _MAPPINGS // len(workload)))
+    parts = []
+    for start in range(0, count, at_once):
+        chunk = np.arange(start, min(start + at_once, count))
+        network = np.repeat(np.arange(networks), len(chunk))
+        pairs = machines.take(np.tile(chunk, networks))
+        cycles, sums = _run_pairs(workload, pairs, network, platform)
+        costs = _metrics(workload, pairs, network, cycles, sums, platform)
+        parts.append(costs.reshape(networks, len(chunk)))
+    return parts[0].beside(parts[1:])
 
 
 def evaluate_axes(
@@ -131,7 +173,10 @@ def evaluate_axes(
         sums[:, None].transpose(0, 1, 3, 2),
         (len(classes), len(axes.bandwidths), len(axes.lanes), network_pass.SUMS),
     )
-    return _metrics(workload, axes.machines, cycles, axes.ordered(wide), platform)
+    network = np.zeros(len(cycles), dtype=np.int64)
+    return _metrics(
+        workload, axes.machines, network, cycles, axes.ordered(wide), platform
+    )
 
 
 def _at_best(
@@ -267,12 +312,13 @@ def _access_energy(size: Ints, platform: Platform) -> Floats:
 def _metrics(
     workload: Workload,
     machines: Machines,
+    network: Ints,
     cycles: Floats,
     sums: Floats,
     platform: Platform,
 ) -> Metrics:
     """Turns cycles [B] and sums [B, SUMS] into units, once."""
-    macs = np.broadcast_to(workload.per_network(workload.macs), len(cycles))
+    macs = workload.per_network(workload.macs)[network]
     cycles = cycles + platform.host_cycles
     limit = sums[:, network_pass.LIMIT].astype(np.int8)
     finite = limit <= Limit.LOCAL_MEMORY

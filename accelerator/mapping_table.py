@@ -13,6 +13,7 @@ from numba import prange
 from numpy.typing import NDArray
 
 from nahas.accelerator.compiled import compiled, parallel
+from nahas.accelerator.distinct import distinct_rows
 from nahas.accelerator.lane_use import SCRATCH, SMALL_TILE
 from nahas.accelerator.mapping import (
     COLUMNS,
@@ -86,8 +87,8 @@ def map_pairs(
         The mappings, with M = V = 1, and [B] each pair's class.
     """
     operators, distinct = _distinct(workload)
-    classes, of_pair = np.unique(machines, axis=0, return_inverse=True)
-    of_pair = of_pair.reshape(-1)
+    first, of_pair = distinct_rows(machines)
+    classes = machines[first]
     wanted = np.zeros((len(operators), len(classes)), dtype=np.bool_)
     _mark(distinct, workload.starts, network, of_pair, wanted)
     rows = np.argwhere(wanted)
@@ -101,9 +102,8 @@ def map_pairs(
 
 def _distinct(workload: Workload) -> tuple[NDArray[np.void], Ints]:
     flat = workload.operators.view(np.int64).reshape(len(workload), -1)
-    kinds, distinct = np.unique(flat, axis=0, return_inverse=True)
-    operators = kinds.reshape(-1).view(workload.operators.dtype)
-    return operators, distinct.reshape(-1)
+    first, number = distinct_rows(flat)
+    return workload.operators[first], number
 
 
 def _axes(lanes: Ints, memories: Ints) -> tuple[Floats, Floats, Floats, Floats]:

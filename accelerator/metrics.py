@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ class Limit(IntEnum):
 @dataclass(frozen=True, eq=False)
 class Metrics:
     """Costs of B pairs; arrays are [B] and all costs are to be minimised.
+
+    `evaluate_all` gives [K, B]: row k, `take(k)`, holds network k's costs.
 
     Attributes:
         latency_ms: Steady latency of one inference, batch 1.
@@ -57,10 +60,27 @@ class Metrics:
         """[B] mean power of back-to-back inferences (1 mJ/ms = 1 W)."""
         return 1000.0 * self.energy_mj / self.latency_ms
 
-    def take(self, rows: Sequence[int] | NDArray[np.int64]) -> "Metrics":
+    def take(self, rows: int | Sequence[int] | NDArray[np.int64]) -> "Metrics":
         """The metrics of the given rows."""
         picked = {s.name: getattr(self, s.name)[rows] for s in fields(self)[:-1]}
         return replace(self, **picked)
+
+    def reshape(self, *shape: int) -> "Metrics":
+        """The same pairs in arrays of another shape."""
+        split: dict[str, Any] = {
+            s.name: getattr(self, s.name).reshape(shape) for s in fields(self)[:-1]
+        }
+        return replace(self, **split)
+
+    def beside(self, others: Sequence["Metrics"]) -> "Metrics":
+        """These metrics and others of the same workload, along the last axis."""
+        joined: dict[str, Any] = {
+            s.name: np.concatenate(
+                [getattr(part, s.name) for part in (self, *others)], axis=-1
+            )
+            for s in fields(self)[:-1]
+        }
+        return replace(self, **joined)
 
     def where(self, mask: NDArray[np.bool_], other: "Metrics") -> "Metrics":
         """These metrics where `mask` [B] is true, another's elsewhere."""
@@ -70,8 +90,8 @@ class Metrics:
         }
         return replace(self, **picked)
 
-    def reason(self, i: int) -> str:
-        """Why pair `i` cannot run, in a line; empty where it can."""
+    def reason(self, i: int | tuple[int, int]) -> str:
+        """Why pair `i`, of [K, B] (k, b), cannot run, in a line; empty where it can."""
         if self.feasible[i]:
             return ""
         where = self.operator_names[self.operator[i]]

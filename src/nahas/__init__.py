@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nahas.accelerator.cost_model import evaluate as evaluate
+    from nahas.accelerator.cost_model import evaluate_all as evaluate_all
     from nahas.accelerator.grid import BASELINE as BASELINE
     from nahas.accelerator.machines import area_mm2 as area_mm2
     from nahas.accelerator.metrics import Metrics as Metrics
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from nahas.train.oracles import ProxyTraining as ProxyTraining
 
 _HOMES = {
-    "accelerator.cost_model": ("evaluate",),
+    "accelerator.cost_model": ("evaluate", "evaluate_all"),
     "accelerator.grid": ("BASELINE",),
     "accelerator.machines": ("area_mm2",),
     "accelerator.metrics": ("Metrics",),
