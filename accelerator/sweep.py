@@ -1,5 +1,6 @@
-"""Exhaustive search of the grid: every accelerator for one network."""
+"""Exhaustive search of the grid: every accelerator for one network, or for a mix."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import inf
@@ -9,63 +10,73 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nahas.accelerator.cost_model import evaluate_axes
-from nahas.accelerator.grid import GRID, GRID_SIZE, accelerator_at, grid_shape
+from nahas.accelerator.grid import GRID, accelerator_at, grid_shape
 from nahas.accelerator.machines import Axes
-from nahas.accelerator.metrics import Metrics
+from nahas.accelerator.mix import Costs, mean_costs, shares
+from nahas.accelerator.objective import exponents, score
 from nahas.accelerator.template import Accelerator, Platform
 from nahas.accelerator.workload import Workload
-
-OBJECTIVES = ("latency", "energy", "edp", "edap")
-"""What a sweep minimises; EDP is energy x latency, EDAP that x area."""
 
 
 @dataclass(frozen=True, eq=False)
 class SweepResult:
-    """The best of the grid.
+    """The best of the grid of G accelerators for K networks.
 
     Attributes:
-        objective: What was minimised.
-        checked: Accelerators simulated.
-        runnable: Those that can run the network.
-        allowed: Those of them within the limits.
-        seconds: From the workload in memory to this answer.
-        best: The T best accelerators, best first; empty if none is allowed.
-        metrics: [T] their costs.
+        objective: What was minimised, as `objective.exponents` reads it.
+        shares: [K] of all inferences.
+        limits: The largest latency_ms, energy_mj, area_mm2 and power_mw allowed.
+        limits_for_each: Whether each network must keep them, not just their mean.
+        seconds: From the workloads in memory to this answer.
+        networks: K times costs [G] of a network alone.
+        costs: [G] costs of the mix, in the mean.
+        kept: [G] which accelerators can run all networks within the limits.
+        places: [T] the T best of them in the grid, best first; empty if none is kept.
         scores: [T] their objective.
+        names: The networks' names, where they have any.
     """
 
     objective: str
-    checked: int
-    runnable: int
-    allowed: int
+    shares: NDArray[np.float64]
+    limits: Mapping[str, float]
+    limits_for_each: bool
     seconds: float
-    best: tuple[Accelerator, ...]
-    metrics: Metrics
+    networks: tuple[Costs, ...]
+    costs: Costs
+    kept: NDArray[np.bool_]
+    places: NDArray[np.int64]
     scores: NDArray[np.float64]
+    names: tuple[str, ...] = ()
+
+    @property
+    def checked(self) -> int:
+        """Accelerators simulated: all."""
+        return len(self.costs)
+
+    @property
+    def runnable(self) -> int:
+        """Those that can run every network with a share."""
+        return int(self.costs.feasible.sum())
+
+    @property
+    def allowed(self) -> int:
+        """Those of them within the limits."""
+        return int(self.kept.sum())
+
+    @property
+    def best(self) -> tuple[Accelerator, ...]:
+        """The T best, best first."""
+        return accelerators_at(self.places)
+
+    @property
+    def metrics(self) -> Costs:
+        """[T] costs of the best."""
+        return self.costs.take(self.places)
 
     @property
     def evaluations_per_second(self) -> float:
         """Pairs simulated a second, mapping search included."""
-        return self.checked / self.seconds
-
-
-def score(metrics: Metrics, objective: str) -> NDArray[np.float64]:
-    """[B] what `objective` minimises.
-
-    Raises:
-        ValueError: If `objective` is not one of `OBJECTIVES`.
-    """
-    if objective == "latency":
-        return metrics.latency_ms
-    if objective == "energy":
-        return metrics.energy_mj
-    if objective == "edp":
-        return metrics.energy_mj * metrics.latency_ms
-    if objective == "edap":
-        return metrics.energy_mj * metrics.latency_ms * metrics.area_mm2
-    raise ValueError(
-        f"`objective` must be one of {', '.join(OBJECTIVES)}. Received {objective!r}."
-    )
+        return self.checked * len(self.networks) / self.seconds
 
 
 @cache
@@ -74,48 +85,103 @@ def grid_axes() -> Axes:
     return Axes.of(list(GRID.values()))
 
 
+def accelerators_at(places: NDArray[np.int64]) -> tuple[Accelerator, ...]:
+    """The accelerators at [T] places of the grid, in which the last knob is fastest."""
+    choices = np.stack(np.unravel_index(places, grid_shape()), axis=1)
+    return tuple(accelerator_at(tuple(row)) for row in choices.tolist())
+
+
 def sweep(
-    workload: Workload,
+    workloads: Workload | Sequence[Workload],
     *,
+    weights: Sequence[float] | None = None,
     objective: str = "latency",
     max_latency_ms: float = inf,
     max_energy_mj: float = inf,
     max_area_mm2: float = inf,
     max_power_mw: float = inf,
+    limits_for_each: bool = False,
     platform: Platform | None = None,
     top: int = 10,
 ) -> SweepResult:
-    """Checks every accelerator of the grid for one network.
+    """Checks every accelerator of the grid for one network, or for a mix of K.
 
     Equal scores keep the order of the grid, so the answer is the same every time.
 
+    Args:
+        workloads: A network, or K of them.
+        weights: [K] in proportion to the networks' shares of inferences; None for
+            equal ones.
+        objective: As `objective.exponents` reads it; of a mix its mean costs.
+        max_latency_ms: Limit on the latency of an inference, of a mix its mean.
+        max_energy_mj: Limit on the energy of an inference, of a mix its mean.
+        max_area_mm2: Limit on the area.
+        max_power_mw: Limit on the power of back-to-back inferences.
+        limits_for_each: Whether each network with a share must keep them alone.
+        platform: What surrounds the accelerators.
+        top: T, how many of the best to tell.
+
     Raises:
-        ValueError: If the workload holds several networks or `objective` is unknown.
+        ValueError: If a workload holds several networks, `objective` is unknown, or
+            the weights are not as many as the networks or no weights.
     """
-    if workload.networks != 1:
+    singles = [workloads] if isinstance(workloads, Workload) else list(workloads)
+    for single in singles:
+        if single.networks != 1:
+            raise ValueError(
+                "Each of `workloads` must be a single network. Received "
+                f"{single.networks}."
+            )
+    part = shares([1.0] * len(singles) if weights is None else weights)
+    if len(part) != len(singles):
         raise ValueError(
-            f"`workload` must be a single network. Received {workload.networks}."
+            f"`weights` must be as many as the {len(singles)} networks. Received "
+            f"{len(part)}."
         )
+    exponents(objective)  # before the work, not after it
+    limits = {
+        "latency_ms": max_latency_ms,
+        "energy_mj": max_energy_mj,
+        "area_mm2": max_area_mm2,
+        "power_mw": max_power_mw,
+    }
     start = perf_counter()
-    metrics = evaluate_axes(workload, grid_axes(), platform)
-    scores = score(metrics, objective)
-    allowed = (
-        metrics.feasible
-        & (metrics.latency_ms <= max_latency_ms)
-        & (metrics.energy_mj <= max_energy_mj)
-        & (metrics.area_mm2 <= max_area_mm2)
-        & (metrics.power_mw <= max_power_mw)
+    networks = tuple(
+        Costs.of(evaluate_axes(single, grid_axes(), platform)) for single in singles
     )
-    candidates = np.flatnonzero(allowed)
-    order = candidates[np.argsort(scores[candidates], kind="stable")][:top]
-    places = np.stack(np.unravel_index(order, grid_shape()), axis=1)
+    costs = mean_costs(networks, part)
+    kept = costs.feasible.copy()
+    bound = [n for n, share in zip(networks, part, strict=True) if share > 0]
+    for limited in bound if limits_for_each else [costs]:
+        kept &= within(limited, limits)
+    scores = score(costs, objective)
+    places = best_places(scores, kept)[:top]
     return SweepResult(
         objective=objective,
-        checked=GRID_SIZE,
-        runnable=int(metrics.feasible.sum()),
-        allowed=len(candidates),
+        shares=part,
+        limits=limits,
+        limits_for_each=limits_for_each,
         seconds=perf_counter() - start,
-        best=tuple(accelerator_at(tuple(place)) for place in places.tolist()),
-        metrics=metrics.take(order),
-        scores=scores[order],
+        networks=networks,
+        costs=costs,
+        kept=kept,
+        places=places,
+        scores=scores[places],
     )
+
+
+def within(costs: Costs, limits: Mapping[str, float]) -> NDArray[np.bool_]:
+    """[B] which accelerators can run the network or mix, and keep all limits."""
+    kept = costs.feasible.copy()
+    for name, limit in limits.items():
+        if limit < inf:
+            kept &= getattr(costs, name) <= limit
+    return kept
+
+
+def best_places(
+    scores: NDArray[np.float64], kept: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """The places that are kept, least score first, equal ones in their order."""
+    places = np.flatnonzero(kept)
+    return places[np.argsort(scores[places], kind="stable")]

@@ -29,12 +29,13 @@ if TYPE_CHECKING:
     from nahas.controller.study import Study as Study
     from nahas.controller.trial import Trial as Trial
     from nahas.costs import simulate as simulate
-    from nahas.costs import sweep as sweep
     from nahas.explain import explain as explain
     from nahas.models import resolve as resolve
     from nahas.plots import plot_convergence as plot_convergence
     from nahas.plots import plot_pareto as plot_pareto
     from nahas.plots_explain import plot_explanation as plot_explanation
+    from nahas.plots_sweep import plot_front as plot_front
+    from nahas.plots_sweep import plot_map as plot_map
     from nahas.search_space.joint import Candidate as Candidate
     from nahas.search_space.joint import accelerator_space as accelerator_space
     from nahas.search_space.joint import joint_space as joint_space
@@ -48,6 +49,9 @@ if TYPE_CHECKING:
     from nahas.search_space.space import SearchSpace as SearchSpace
     from nahas.search_space.tailor import profile as profile
     from nahas.search_space.tailor import tailor as tailor
+    from nahas.sweeps import pareto_front as pareto_front
+    from nahas.sweeps import regret_rows as regret_rows
+    from nahas.sweeps import sweep as sweep
     from nahas.train.oracles import ProxyTraining as ProxyTraining
 
 _HOMES = {
@@ -65,11 +69,12 @@ _HOMES = {
     "controller.search": ("search",),
     "controller.study": ("Study",),
     "controller.trial": ("Trial",),
-    "costs": ("simulate", "sweep"),
     "explain": ("explain",),
     "models": ("resolve",),
     "plots": ("plot_convergence", "plot_pareto"),
     "plots_explain": ("plot_explanation",),
+    "costs": ("simulate",),
+    "plots_sweep": ("plot_front", "plot_map"),
     "search_space.joint": ("Candidate", "accelerator_space", "joint_space"),
     "search_space.lower": ("lower",),
     "search_space.network": ("Block", "Network"),
@@ -77,6 +82,7 @@ _HOMES = {
     "search_space.published": ("PUBLISHED",),
     "search_space.space": ("Knob", "SearchSpace"),
     "search_space.tailor": ("profile", "tailor"),
+    "sweeps": ("pareto_front", "regret_rows", "sweep"),
     "train.oracles": ("ProxyTraining",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

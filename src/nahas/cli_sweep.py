@@ -2,113 +2,167 @@
 
 import argparse
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from nahas.model_and_machine import MODEL, check_top, machine
-from nahas.output import number, percent, print_json, print_table
+from nahas.output import note, print_json
+from nahas.sweep_output import print_front, print_ranking, print_regrets
 from nahas.usage import LIMITS, add_limits, add_settings, reading_input
 
+if TYPE_CHECKING:
+    from nahas.accelerator.sweep import SweepResult
+    from nahas.sweeps import Front
+
 _TINY = "r8_c2 stem_k1_s1_f8_relu6 ibn_k1_e1_f8_relu6 head_f8_relu6"
-_OBJECTIVES = ("latency", "energy", "edp", "edap")
+_MIX = """\
+Several models are a mix that one accelerator serves: MODEL=3 gives a model three times
+the inferences of one without a weight. Costs and limits are those of the mix's mean
+inference. What follows the last "=" of a word is a weight if it is a number; a file
+whose own name ends so takes one more, such as net=3=1."""
 
 
 def add_commands(commands: Any) -> None:
     """Adds the command to the parser's."""
     sweep = commands.add_parser(
         "sweep",
-        help="the best of all 50,000 accelerators for one network",
-        description=f"Simulates a network on every accelerator.\n\n{MODEL}",
+        help="the best of all 50,000 accelerators for one network or a mix",
+        description="Simulates a network, or a mix of networks, on every accelerator."
+        f"\n\n{MODEL}\n\n{_MIX}",
         epilog="examples:\n"
         "  nahas sweep keras:MobileNetV2 --max-area-mm2 30\n"
-        "  nahas sweep keras:EfficientNetB0 --objective edp --max-latency-ms 2 --json",
+        "  nahas sweep keras:EfficientNetB0 --objective edp --max-latency-ms 2 --json\n"
+        "  nahas sweep keras:MobileNetV2=3 keras:ResNet50 --objective "
+        "latency=0.5,energy=0.3,area=0.2\n"
+        "  nahas sweep mine.tflite --pareto --csv front.csv --plots pictures",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    sweep.add_argument("model", metavar="MODEL")
+    sweep.add_argument("model", metavar="MODEL[=WEIGHT]", nargs="+")
     sweep.add_argument(
         "--objective",
-        choices=_OBJECTIVES,
         default="latency",
-        help="what to minimise; edp is energy x latency, edap that x area "
+        metavar="WHAT",
+        help="what to minimise: latency, energy, edp (energy x latency), edap (that x "
+        "area), or exponents of a product such as latency=0.5,energy=0.3,area=0.2 "
         "(default: %(default)s)",
     )
     add_limits(sweep)
+    sweep.add_argument(
+        "--limits-for-each", action="store_true",
+        help="each network of a mix must keep the limits, not just their mean",
+    )  # fmt: skip
     add_settings(sweep, "platform.weights=resident")
     sweep.add_argument(
         "--top", type=int, default=10, metavar="N",
         help="how many to show (default: %(default)s)",
     )  # fmt: skip
+    sweep.add_argument(
+        "--pareto", action="store_true",
+        help="show all accelerators that none beats in latency, energy and area",
+    )  # fmt: skip
+    sweep.add_argument(
+        "--csv", metavar="FILE", help="write the ranking there, or with --pareto that"
+    )
+    sweep.add_argument(
+        "--plots", metavar="FOLDER", help="draw the front and maps of the knobs there"
+    )
     sweep.add_argument("--json", action="store_true", help="print JSON")
     sweep.set_defaults(run=_sweep)
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
+    from nahas.accelerator.mix import shares
+    from nahas.accelerator.objective import exponents
     from nahas.controller.reward import Limits
-    from nahas.costs import sweep, sweep_rows
-    from nahas.models import resolve
+    from nahas.sweeps import pareto_front, read_mix, sweep, sweep_rows
 
     with reading_input():
         check_top(arguments.top)
-        model = resolve(arguments.model)
+        exponents(arguments.objective)
+        mix = read_mix(arguments.model)
+        shares([weight for _, weight in mix])
         _, platform = machine(arguments.settings, None, only_platform=True)
         limits = asdict(Limits(**{name: getattr(arguments, name) for name in LIMITS}))
     sweep(_TINY, platform=platform)  # compiles: that is no part of the seconds
     result = sweep(
-        model,
+        dict(mix),
         objective=arguments.objective,
+        limits_for_each=arguments.limits_for_each,
         platform=platform,
         top=arguments.top,
         **limits,
     )
-    rows = sweep_rows(result)
+    front = pareto_front(result) if arguments.pareto or arguments.plots else None
+    shown = front if arguments.pareto else None
+    if arguments.csv and result.allowed:
+        import pandas as pd
+
+        table = sweep_rows(result) if shown is None else shown.rows()
+        pd.DataFrame(table).to_csv(arguments.csv, index=False)
+    if front is not None and arguments.plots and result.allowed:
+        _draw(result, front, Path(arguments.plots))
     if arguments.json:
-        print_json(
-            {
-                "model": model.name,
-                "objective": result.objective,
-                "limits": limits,
-                "checked": result.checked,
-                "runnable": result.runnable,
-                "allowed": result.allowed,
-                "seconds": result.seconds,
-                "evaluations_per_second": result.evaluations_per_second,
-                "best": rows[0] if rows else None,
-                "ranking": rows,
-            }
-        )
+        print_json(_to_dict(result, limits, shown))
     else:
-        title = f"{model.name}: best of {result.checked:,} accelerators by "
-        if rows:
-            _print_ranking(title + result.objective, rows)
-        print(
-            f"{result.checked:,} of {result.checked:,} accelerators checked in "
-            f"{result.seconds:.2f} s ({result.evaluations_per_second:,.0f} a second); "
-            f"{result.runnable:,} can run the network, {result.allowed:,} of them "
-            "keep the limits."
-        )
-    return 0 if rows else 1
+        _print(result, shown)
+    return 0 if result.allowed else 1
 
 
-def _print_ranking(title: str, rows: list[dict[str, Any]]) -> None:
-    print_table(
-        ("", "PEs", "SIMD", "lanes", "MiB", "KiB", "GB/s", "ms", "mJ", "mm2", "mW",
-         "utilization"),
-        [
-            (
-                place,
-                f"{row['pes_x']}x{row['pes_y']}",
-                row["simd_units"],
-                row["compute_lanes"],
-                f"{row['local_memory_mib']:g}",
-                f"{row['register_file_kib']:g}",
-                f"{row['io_bandwidth_gbps']:g}",
-                *map(number, (row[name] for name in _COSTS)),
-                percent(row["utilization"]),
-            )
-            for place, row in enumerate(rows, 1)
+def _draw(result: "SweepResult", front: "Front", folder: Path) -> None:
+    from nahas.plots_sweep import of_sweep
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, picture in of_sweep(result, front).items():
+        (folder / f"{name}.png").write_bytes(picture)
+        note(f"{folder / name}.png")
+
+
+def _to_dict(
+    result: "SweepResult", limits: dict[str, float | None], front: "Front | None"
+) -> dict[str, Any]:
+    from nahas.sweeps import regret_rows, sweep_rows
+
+    ranking = sweep_rows(result)
+    table: dict[str, Any] = {
+        "model": result.names[0] if len(result.names) == 1 else None,
+        "models": [
+            {"model": name, "share": share}
+            for name, share in zip(result.names, result.shares.tolist(), strict=True)
         ],
-        title=f"{title} (MiB: local memory a PE, KiB: register file a lane)",
-        spare=("mW", "utilization"),
-    )  # fmt: skip
+        "objective": result.objective,
+        "limits": limits,
+        "limits_for_each": result.limits_for_each,
+        "checked": result.checked,
+        "runnable": result.runnable,
+        "allowed": result.allowed,
+        "seconds": result.seconds,
+        "evaluations_per_second": result.evaluations_per_second,
+        "best": ranking[0] if ranking else None,
+        "ranking": ranking,
+        "regrets": regret_rows(result),
+    }
+    if front is not None:
+        table["front"] = {
+            "size": len(front),
+            "distinct": front.distinct,
+            "hypervolume": front.hypervolume,
+            "reference": front.reference,
+            "accelerators": front.rows(),
+        }
+    return table
 
 
-_COSTS = ("latency_ms", "energy_mj", "area_mm2", "power_mw")
+def _print(result: "SweepResult", front: "Front | None") -> None:
+    if result.allowed:
+        print_ranking(result)
+        if len(result.names) > 1:
+            print_regrets(result)
+    if front is not None:
+        print_front(front)
+    what = "the network" if len(result.names) == 1 else "all networks"
+    print(
+        f"{result.checked:,} of {result.checked:,} accelerators checked in "
+        f"{result.seconds:.2f} s ({result.evaluations_per_second:,.0f} evaluations a "
+        f"second); {result.runnable:,} can run {what}, {result.allowed:,} of them keep "
+        "the limits."
+    )

@@ -1,6 +1,6 @@
-"""Costs of named models: one pair in detail, or all 50,000 accelerators.
+"""Costs of a named model on one accelerator, in detail.
 
-The two functions behind `nahas simulate` and `nahas sweep`, for notebooks too.
+The function behind `nahas simulate`, for notebooks too.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nahas.accelerator import network_pass
-from nahas.accelerator import sweep as grid_sweep
 from nahas.accelerator.cost_model import evaluate
 from nahas.accelerator.grid import BASELINE
 from nahas.accelerator.metrics import Metrics
@@ -151,54 +150,6 @@ def simulate(
     workload, platform = found.workload, platform or Platform()
     metrics = evaluate(workload, [chosen], platform)
     return Simulation(found, workload, chosen, platform, metrics)
-
-
-def sweep(
-    model: Named,
-    *,
-    objective: str = "latency",
-    max_latency_ms: float | None = None,
-    max_energy_mj: float | None = None,
-    max_area_mm2: float | None = None,
-    max_power_mw: float | None = None,
-    platform: Platform | None = None,
-    top: int = 10,
-) -> grid_sweep.SweepResult:
-    """Checks all 50,000 accelerators for one network; limits of None are none.
-
-    Raises:
-        ValueError: If no model or objective is named so.
-    """
-    limits = {
-        "max_latency_ms": max_latency_ms,
-        "max_energy_mj": max_energy_mj,
-        "max_area_mm2": max_area_mm2,
-        "max_power_mw": max_power_mw,
-    }
-    return grid_sweep.sweep(
-        resolve(model).workload,
-        objective=objective,
-        platform=platform,
-        top=top,
-        **{name: inf if limit is None else limit for name, limit in limits.items()},
-    )
-
-
-def sweep_rows(result: grid_sweep.SweepResult) -> list[dict[str, Any]]:
-    """The ranking of a sweep in JSON's types, best first."""
-    costs = result.metrics
-    return [
-        {
-            **asdict(accelerator),
-            "latency_ms": finite(costs.latency_ms[i]),
-            "energy_mj": finite(costs.energy_mj[i]),
-            "area_mm2": finite(costs.area_mm2[i]),
-            "power_mw": finite(costs.power_mw[i]),
-            "utilization": finite(costs.utilization[i]),
-            "score": finite(result.scores[i]),
-        }
-        for i, accelerator in enumerate(result.best)
-    ]
 
 
 def finite(value: float) -> float | None:

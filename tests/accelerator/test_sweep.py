@@ -6,7 +6,8 @@ import pytest
 from nahas.accelerator.cost_model import evaluate
 from nahas.accelerator.grid import BASELINE, accelerators
 from nahas.accelerator.machines import area_mm2
-from nahas.accelerator.sweep import OBJECTIVES, sweep
+from nahas.accelerator.objective import OBJECTIVES
+from nahas.accelerator.sweep import sweep
 from nahas.accelerator.workload import Kind, Operator, workload
 
 SMALL = workload(

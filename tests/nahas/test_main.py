@@ -66,6 +66,12 @@ def test_wrong_words_are_wrong_use(words):
         (["sweep", "keras:MobileNetV2", "--max-area-mm2", "nan"], "max_area_mm2"),
         (["sweep", "keras:MobileNetV2", "--set", "accelerator.pes_x=1"],
          "must be one of platform"),
+        (["sweep", "MobileNetV2=-1"], "weight of a model must be"),
+        (["sweep", "MobileNetV2=0"], "one of them above 0"),
+        (["sweep", "MobileNetV2=1e308", "MnasNet-A1=1e308"], "must be finite"),
+        (["sweep", "MobileNetV2", "MobileNet=3"], "Received 'MobileNet'"),
+        (["sweep", "MobileNetV2", "--objective", "speed"], "must be one of latency"),
+        (["sweep", "MobileNetV2", "--objective", "latency=x"], "Weights of"),
         (["search", "--trials", "0"], "(in search.trials)"),
         (["search", "--minutes", "nan"], "(in search.minutes)"),
         (["search", "--set", "training.images=100000"], "at most the 3000 of mnist5k"),
@@ -165,11 +171,40 @@ def test_sweep_prints_the_winner_and_the_count(capsys):
     assert found["best"]["area_mm2"] <= 30
 
 
+def test_sweep_of_a_mix_prints_regret_front_and_pictures(capsys, tmp_path):
+    csv_file, folder = tmp_path / "front.csv", tmp_path / "new" / "pictures"
+    words = ("sweep", "MobileNetV2=3", "MnasNet-A1", "--objective", "energy=1,area=0.5",
+             "--limits-for-each", "--max-latency-ms", "5", "--top", "2", "--pareto",
+             "--csv", str(csv_file))  # fmt: skip
+    code, out, err = run(capsys, *words, "--plots", str(folder))
+    assert code == 0
+    for word in ("mix of 2 networks", "75.00 %", "regret", "Pareto front",
+                 "50,000 of 50,000 accelerators checked", "all networks"):  # fmt: skip
+        assert word in out
+    assert len(list(folder.glob("*.png"))) == err.count("\n") == 4
+    code, out, _ = run(capsys, *words, "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert found["model"] is None
+    assert found["models"][0] == {"model": "MobileNetV2", "share": 0.75}
+    assert found["checked"] == 50_000
+    assert all(one["regret"] >= 0 for one in found["regrets"])
+    with csv_file.open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == found["front"]["size"]
+    assert [float(row["latency_ms"]) for row in rows] == [
+        row["latency_ms"] for row in found["front"]["accelerators"]
+    ]
+
+
 def test_a_sweep_that_allows_nothing_fails_and_says_null(capsys):
-    words = ("sweep", "keras:MobileNetV2", "--max-area-mm2", "0.001", "--json")
-    code, out, _ = run(capsys, *words)
+    words = ("sweep", "keras:MobileNetV2", "--max-area-mm2", "0.001")
+    code, out, _ = run(capsys, *words, "--json")
     assert code == 1
     assert json.loads(out)["best"] is None
+    code, out, _ = run(capsys, *words, "--pareto", "--plots", "none")
+    assert code == 1
+    assert out.startswith("0 accelerators are on the front")
 
 
 @pytest.mark.parametrize(
