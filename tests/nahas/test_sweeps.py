@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from nahas.accelerator.mix import Costs
 from nahas.accelerator.sweep import SweepResult
+from nahas.accelerator.template import Capabilities, Platform
+from nahas.accelerator.workload import Kind
 from nahas.costs import simulate
 from nahas.search_space.published import PUBLISHED
 from nahas.sweeps import pareto_front, read_mix, regret_rows, sweep, sweep_rows
@@ -87,6 +89,19 @@ def test_rows_of_regret_name_networks_and_sides():
         == sweep("MobileNetV2", objective="edap").metrics.latency_ms[0]
     )
     assert regret_rows(sweep(SMALL, max_area_mm2=0.1)) == []
+
+
+def test_a_network_that_runs_nowhere_rules_all_out_unless_it_has_no_share():
+    refusing = Platform(capabilities=Capabilities(refused=(Kind.ADD,)))
+    goal = {"objective": "edp", "max_power_mw": 3000.0, "platform": refusing}
+    assert sweep({"MobileNetV2": 1, SMALL: 1}, **goal).runnable == 0
+    result = sweep({"MobileNetV2": 0, SMALL: 1}, limits_for_each=True, **goal)
+    assert result.allowed == 50_000
+    nowhere, everywhere = regret_rows(result)
+    assert (
+        nowhere["shared"]["latency_ms"] is nowhere["regret"] is nowhere["own"] is None
+    )
+    assert everywhere["regret"] == 0.0
 
 
 def result_of(points, kept):
