@@ -3,8 +3,11 @@
 Where no source is named the value is assumed, with the range in which it may lie.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from itertools import pairwise
+from math import isfinite
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,20 +15,36 @@ from numpy.typing import ArrayLike, NDArray
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A number with its unit, where it comes from, and the range it may lie in."""
+    """A number with its unit, where it comes from, and the range it may lie in.
+
+    Attributes:
+        value: What is calculated with.
+        unit: Its unit.
+        source: Where it comes from; "assumed" where from nowhere.
+        low: The least that it may be.
+        high: The most that it may be.
+        confirmed: Whether the source has just this value, or its user vouches for it.
+
+    Raises:
+        ValueError: If the value is not finite or not in its range, from 0 up.
+    """
 
     value: float
     unit: str
     source: str
     low: float
     high: float
+    confirmed: bool = False
 
     def __post_init__(self) -> None:
-        if not 0 <= self.low <= self.value <= self.high:
+        if not (0 <= self.low <= self.value <= self.high and isfinite(self.high)):
             raise ValueError(
-                f"A constant must lie in its range, from 0 up. Received {self.value} "
-                f"{self.unit} in [{self.low}, {self.high}]."
+                "A constant must lie in its range, finite and from 0 up. Received "
+                f"{self.value:g} {self.unit} in [{self.low:g}, {self.high:g}]."
             )
+
+
+_NO_FACTOR = Constant(1.0, "", "the table as it is", 1.0, 1.0, confirmed=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +56,51 @@ class SramTable:
         pj_per_byte: Mean of reading and writing a byte, by words of 64 bytes.
         area_mm2: Area of the macro.
         source: Where the figures come from.
+        confirmed: Whether they are the source's own.
+        energy_factor: What the table's energies are multiplied by.
+        area_factor: What the table's areas are multiplied by.
+
+    Raises:
+        ValueError: If the sizes do not rise, or a figure is not positive and finite, or
+            the columns differ in length.
     """
 
     size_kib: tuple[float, ...]
     pj_per_byte: tuple[float, ...]
     area_mm2: tuple[float, ...]
     source: str
+    confirmed: bool = False
+    energy_factor: Constant = _NO_FACTOR
+    area_factor: Constant = _NO_FACTOR
+
+    def __post_init__(self) -> None:
+        sizes = self.size_kib
+        if len(sizes) < 2 or any(a >= b for a, b in pairwise(sizes)):
+            raise ValueError(
+                "`size_kib` must be two sizes or more, rising. Received "
+                f"{list(sizes)!r}."
+            )
+        for name in ("size_kib", "pj_per_byte", "area_mm2"):
+            column = getattr(self, name)
+            if len(column) != len(sizes):
+                raise ValueError(
+                    f"`{name}` must hold as many figures as `size_kib`, {len(sizes)}. "
+                    f"Received {len(column)}."
+                )
+            if not all(isfinite(figure) and figure > 0 for figure in column):
+                raise ValueError(
+                    f"`{name}` must hold positive numbers. Received {list(column)!r}."
+                )
 
     def energy(self, size_kib: ArrayLike) -> NDArray[np.float64]:
         """Energy per byte accessed, pJ, log-log between the table's sizes."""
-        return _log_log(size_kib, self.size_kib, self.pj_per_byte)
+        table = _log_log(size_kib, self.size_kib, self.pj_per_byte)
+        return table * self.energy_factor.value
 
     def area(self, size_kib: ArrayLike) -> NDArray[np.float64]:
         """Area, mm2, log-log between the table's sizes."""
-        return _log_log(size_kib, self.size_kib, self.area_mm2)
+        table = _log_log(size_kib, self.size_kib, self.area_mm2)
+        return table * self.area_factor.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +134,21 @@ class Technology:
     logic_leakage: Constant
 
     def constants(self) -> Iterator[tuple[str, Constant]]:
-        """Name and constant of every scalar figure."""
-        for spec in fields(self):
-            value = getattr(self, spec.name)
-            if isinstance(value, Constant):
-                yield spec.name, value
+        """Name and constant of every scalar figure, those of the table with "sram."."""
+        for owner, prefix in ((self, ""), (self.sram, "sram.")):
+            for spec in fields(owner):
+                value = getattr(owner, spec.name)
+                if isinstance(value, Constant):
+                    yield prefix + spec.name, value
+
+    def with_constants(self, constants: Mapping[str, Constant]) -> "Technology":
+        """The technology with other constants, by the names of `constants()`."""
+        memories: dict[str, Any] = {}
+        others: dict[str, Any] = {}
+        for name, constant in constants.items():
+            owner, _, inner = name.rpartition(".")
+            (memories if owner else others)[inner] = constant
+        return replace(self, sram=replace(self.sram, **memories), **others)
 
 
 def _log_log(
@@ -110,6 +170,15 @@ CACTI_22NM = SramTable(
     area_mm2=(0.01175, 0.02758, 0.05303, 0.14567, 0.20083, 0.24815, 0.53652, 1.11396,
               1.9382, 3.40742, 6.7206),
     source="CACTI 7 (HewlettPackard/cacti), 22 nm, 64-byte words, low-standby cells",
+    confirmed=True,
+    energy_factor=Constant(
+        1.0,
+        "x table",
+        "assumed; 64-bit reads at 45 nm in Horowitz 2014 are 1.1 to 1.6 times CACTI's",
+        0.8,
+        1.7,
+    ),
+    area_factor=Constant(1.0, "x table", "assumed", 0.8, 1.3),
 )  # fmt: skip
 """CACTI's figures; a byte's energy is the mean of its read and its write."""
 
@@ -125,7 +194,8 @@ NODE_22NM = Technology(
     dram_energy=Constant(
         64.0,
         "pJ/byte",
-        "LPDDR4, 8 pJ/bit (Accelergy's CACTI plug-in, cacti_wrapper.py)",
+        "LPDDR4, 8 pJ/bit (Accelergy's CACTI plug-in, cacti_wrapper.py); 4 to 40 "
+        "by kind of DRAM",
         32.0,
         320.0,
     ),
