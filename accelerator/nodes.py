@@ -100,10 +100,15 @@ def _memories(node_nm: int, note: str) -> SramTable:
         return CACTI[node_nm]
     table = CACTI[_BASE]
     if node_nm < _BASE:
+        energy, area = energy_factor(node_nm), area_factor(node_nm)
         return replace(
             table,
-            energy_factor=_scaled(table.energy_factor, energy_factor(node_nm), note),
-            area_factor=_scaled(table.area_factor, area_factor(node_nm), note),
+            pj_per_byte=tuple(figure * energy for figure in table.pj_per_byte),
+            area_mm2=tuple(figure * area for figure in table.area_mm2),
+            source=f"{table.source}, {note}",
+            confirmed=False,
+            energy_factor=_widened(table.energy_factor, energy, note),
+            area_factor=_widened(table.area_factor, area, note),
         )
     below = max(nm for nm in CACTI if nm < node_nm)
     above = min(nm for nm in CACTI if nm > node_nm)
@@ -125,11 +130,22 @@ def _memories(node_nm: int, note: str) -> SramTable:
 
 def _scaled(constant: Constant, factor: float, note: str) -> Constant:
     """The constant times a factor, its range reaching to the factor's root."""
+    wide = _widened(constant, factor, note)
+    return replace(
+        wide,
+        value=wide.value * factor,
+        low=wide.low * factor,
+        high=wide.high * factor,
+    )
+
+
+def _widened(constant: Constant, factor: float, note: str) -> Constant:
+    """The constant as it is, in the range of one that was scaled by a factor."""
+    less = 1 / sqrt(factor)
     return replace(
         constant,
-        value=constant.value * factor,
-        low=constant.low * min(factor, sqrt(factor)),
-        high=constant.high * max(factor, sqrt(factor)),
+        low=constant.low * min(1.0, less),
+        high=constant.high * max(1.0, less),
         source=f"{constant.source}; {note}",
         confirmed=False,
     )

@@ -6,11 +6,13 @@ Where no source is named the value is assumed, with the range in which it may li
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from itertools import pairwise
-from math import isfinite
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+_MOST = 1e12
+"""More than any cost of a part, in any unit: beyond, sums would overflow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Constant:
         confirmed: Whether the source has just this value, or its user vouches for it.
 
     Raises:
-        ValueError: If the value is not finite or not in its range, from 0 up.
+        ValueError: If the value is not in its range, or that not from 0 to 1e12.
     """
 
     value: float
@@ -37,14 +39,15 @@ class Constant:
     confirmed: bool = False
 
     def __post_init__(self) -> None:
-        if not (0 <= self.low <= self.value <= self.high and isfinite(self.high)):
+        if not 0 <= self.low <= self.value <= self.high <= _MOST:
             raise ValueError(
-                "A constant must lie in its range, finite and from 0 up. Received "
+                f"A constant must lie in its range, from 0 to {_MOST:g}. Received "
                 f"{self.value:g} {self.unit} in [{self.low:g}, {self.high:g}]."
             )
 
 
-_NO_FACTOR = Constant(1.0, "", "the table as it is", 1.0, 1.0, confirmed=True)
+NO_FACTOR = Constant(1.0, "x table", "the table as it is", 1.0, 1.0, confirmed=True)
+"""The factor on a table of memories that is taken as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,8 @@ class SramTable:
         area_factor: What the table's areas are multiplied by.
 
     Raises:
-        ValueError: If the sizes do not rise, or a figure is not positive and finite, or
-            the columns differ in length.
+        ValueError: If the sizes do not rise, a figure is not positive or absurd, or the
+            columns differ in length.
     """
 
     size_kib: tuple[float, ...]
@@ -70,8 +73,8 @@ class SramTable:
     area_mm2: tuple[float, ...]
     source: str
     confirmed: bool = False
-    energy_factor: Constant = _NO_FACTOR
-    area_factor: Constant = _NO_FACTOR
+    energy_factor: Constant = NO_FACTOR
+    area_factor: Constant = NO_FACTOR
 
     def __post_init__(self) -> None:
         sizes = self.size_kib
@@ -87,9 +90,10 @@ class SramTable:
                     f"`{name}` must hold as many figures as `size_kib`, {len(sizes)}. "
                     f"Received {len(column)}."
                 )
-            if not all(isfinite(figure) and figure > 0 for figure in column):
+            if not all(1 / _MOST <= figure <= _MOST for figure in column):
                 raise ValueError(
-                    f"`{name}` must hold positive numbers. Received {list(column)!r}."
+                    f"`{name}` must hold numbers from {1 / _MOST:g} to {_MOST:g}. "
+                    f"Received {list(column)!r}."
                 )
 
     def energy(self, size_kib: ArrayLike) -> NDArray[np.float64]:

@@ -48,7 +48,7 @@ def test_cactis_own_error_is_in_the_tables_range(data_file):
 
 @pytest.mark.parametrize("value", [-1.0, 3.0, nan, inf])
 def test_a_constant_lies_in_its_range(value):
-    with pytest.raises(ValueError, match="must lie in its range, finite"):
+    with pytest.raises(ValueError, match="must lie in its range, from 0 to 1e"):
         Constant(value, "pJ", "test", 0.0, 2.0 if value != inf else inf)
 
 
@@ -58,8 +58,8 @@ def test_a_constant_lies_in_its_range(value):
         ({"size_kib": (1.0,)}, "two sizes or more, rising"),
         ({"size_kib": CACTI_22NM.size_kib[::-1]}, "two sizes or more, rising"),
         ({"area_mm2": (1.0, 2.0)}, "`area_mm2` must hold as many figures"),
-        ({"pj_per_byte": (0.0,) * 11}, "`pj_per_byte` must hold positive numbers"),
-        ({"pj_per_byte": (nan,) * 11}, "`pj_per_byte` must hold positive numbers"),
+        ({"pj_per_byte": (0.0,) * 11}, "`pj_per_byte` must hold numbers from"),
+        ({"pj_per_byte": (nan,) * 11}, "`pj_per_byte` must hold numbers from"),
     ],
 )
 def test_a_table_checks_itself(column, message):
