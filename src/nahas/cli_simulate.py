@@ -5,12 +5,24 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from nahas.cli_assumptions import (
+    TECHNOLOGY,
+    add_options,
+    check,
+    given,
+    print_provenance,
+    print_robustness,
+    provenance,
+)
 from nahas.model_and_machine import MODEL, check_top, machine
 from nahas.output import number, percent, print_json, print_table
-from nahas.usage import add_settings, reading_input
+from nahas.usage import UsageError, add_settings, add_technology, reading_input
 
 if TYPE_CHECKING:
+    from nahas.accelerator.template import Accelerator
     from nahas.costs import Simulation
+    from nahas.models import Model
+    from nahas.robustness import Robustness
 
 # Column of the table: column of `Simulation.operators`, and how it is shown.
 _ROW_COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
@@ -37,42 +49,96 @@ def add_commands(commands: Any) -> None:
         "  nahas simulate mine.tflite --accelerator coral\n"
         "  nahas simulate runs/quickstart --json\n"
         "  nahas simulate keras:MobileNetV2 --set accelerator.pes_x=8 "
-        "--set platform.weights=resident",
+        "--set platform.weights=resident\n"
+        "  nahas simulate best.json --technology 16nm --uncertainty 500 --against "
+        f"keras:MobileNetV2\n\n{TECHNOLOGY}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    simulate.add_argument("model", metavar="MODEL")
+    simulate.add_argument("model", metavar="MODEL", nargs="?")
     simulate.add_argument(
         "--accelerator", metavar="NAME",
         help="baseline, edge-tpu-v1, edge-tpu-v2, edge-tpu-v3 or coral, with the "
         "platform around it (default: the pair's own, or baseline)",
     )  # fmt: skip
     add_settings(simulate, "accelerator.pes_x=8 or platform.weights=resident")
+    add_technology(simulate)
     simulate.add_argument(
         "--top", type=int, metavar="N", help="print the N slowest operators only"
     )
     simulate.add_argument("--csv", metavar="FILE", help="write all operators there")
     simulate.add_argument("--json", action="store_true", help="print JSON")
+    add_options(simulate)
     simulate.set_defaults(run=_simulate)
 
 
 def _simulate(arguments: argparse.Namespace) -> int:
     from nahas.costs import simulate
     from nahas.models import resolve
+    from nahas.rival import rival
+    from nahas.technology_table import with_technology
 
     with reading_input():
+        check(arguments)
         check_top(arguments.top)
-        model = resolve(arguments.model)
+        model = None if arguments.model is None else resolve(arguments.model)
         accelerator, platform = machine(
-            arguments.settings, model.accelerator, preset=arguments.accelerator
+            arguments.settings,
+            model.accelerator if model else None,
+            preset=arguments.accelerator,
         )
+        platform = with_technology(platform, arguments.technology)
+        other = None
+        if model and arguments.against is not None:
+            other = rival(arguments.against, model, accelerator)
+    constants = provenance(platform, arguments.settings) if arguments.provenance else []
+    said: dict[str, Any] = {"provenance": constants} if constants else {}
+    if model is None:
+        if arguments.json:
+            print_json(said)
+        else:
+            print_provenance(constants)
+        return 0
     found = simulate(model, accelerator, platform)
+    sampled = _sample(found, other, arguments)
+    if sampled:
+        said["uncertainty"] = sampled.to_dict()
     if arguments.csv and found.metrics.feasible[0]:
         found.operators.to_csv(arguments.csv, index=False)
     if arguments.json:
-        print_json(found.to_dict())
+        print_json(found.to_dict() | said)
     else:
         _print_simulation(found, arguments.top)
+        if sampled:
+            print_robustness(sampled)
+        if constants:
+            print_provenance(constants)
     return 0 if found.metrics.feasible[0] else 1
+
+
+def _sample(
+    found: "Simulation",
+    other: "tuple[Model, Accelerator] | None",
+    arguments: argparse.Namespace,
+) -> "Robustness | None":
+    """The pair's costs over what is assumed, where asked for and where it can run."""
+    from nahas.costs import simulate
+    from nahas.robustness import robustness
+
+    if arguments.uncertainty is None or not found.metrics.feasible[0]:
+        return None
+    against = simulate(*other, found.platform) if other else None
+    if against and not against.metrics.feasible[0]:
+        raise UsageError(
+            "`--against` must name a pair that can run. Received "
+            f"{arguments.against!r}: {against.metrics.reason(0)}."
+        )
+    return robustness(
+        found,
+        against,
+        samples=arguments.uncertainty,
+        seed=arguments.seed,
+        given=given(arguments.settings),
+    )
 
 
 def _print_simulation(found: "Simulation", top: int | None) -> None:

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 from nahas.model_and_machine import MODEL, check_top, machine
 from nahas.output import note, print_json
 from nahas.sweep_output import print_front, print_ranking, print_regrets
-from nahas.usage import LIMITS, add_limits, add_settings, reading_input
+from nahas.usage import (
+    LIMITS,
+    add_limits,
+    add_settings,
+    add_technology,
+    reading_input,
+)
 
 if TYPE_CHECKING:
     from nahas.accelerator.sweep import SweepResult
@@ -52,6 +58,7 @@ def add_commands(commands: Any) -> None:
         help="each network of a mix must keep the limits, not just their mean",
     )  # fmt: skip
     add_settings(sweep, "platform.weights=resident")
+    add_technology(sweep)
     sweep.add_argument(
         "--top", type=int, default=10, metavar="N",
         help="how many to show (default: %(default)s)",
@@ -75,6 +82,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
     from nahas.accelerator.objective import exponents
     from nahas.controller.reward import Limits
     from nahas.sweeps import pareto_front, read_mix, sweep, sweep_rows
+    from nahas.technology_table import with_technology
 
     with reading_input():
         check_top(arguments.top)
@@ -82,6 +90,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
         mix = read_mix(arguments.model)
         shares([weight for _, weight in mix])
         _, platform = machine(arguments.settings, None, only_platform=True)
+        platform = with_technology(platform, arguments.technology)
         limits = asdict(Limits(**{name: getattr(arguments, name) for name in LIMITS}))
     sweep(_TINY, platform=platform)  # compiles: that is no part of the seconds
     result = sweep(

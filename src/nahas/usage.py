@@ -48,3 +48,13 @@ def add_settings(parser: argparse.ArgumentParser, example: str) -> None:
         metavar="SECTION.KEY=VALUE",
         help=f"override one value, such as {example}; may be repeated",
     )
+
+
+def add_technology(parser: argparse.ArgumentParser) -> None:
+    """Adds --technology."""
+    parser.add_argument(
+        "--technology",
+        metavar="NODE_OR_FILE",
+        help="65nm .. 7nm, or a TOML table of your own (see docs/machine.md) "
+        "(default: 22nm)",
+    )
