@@ -105,7 +105,8 @@ def _simulate(arguments: argparse.Namespace) -> int:
     if arguments.csv and found.metrics.feasible[0]:
         found.operators.to_csv(arguments.csv, index=False)
     if arguments.json:
-        print_json(found.to_dict() | said)
+        node = found.platform.technology.node_nm
+        print_json(found.to_dict() | {"node_nm": node} | said)
     else:
         _print_simulation(found, arguments.top)
         if sampled:
@@ -147,7 +148,8 @@ def _print_simulation(found: "Simulation", top: int | None) -> None:
     first = found.workload.operators[0]
     size = f"{first['height']}x{first['width']}"
     values = asdict(found.accelerator).items()
-    print(f"{found.model.name} at {size} on")
+    node = found.platform.technology.node_nm
+    print(f"{found.model.name} at {size} in {node} nm on")
     print(", ".join(f"{name} {value:g}" for name, value in values))
     print()
     sides = [found.with_weights(weights).summary() for weights in WEIGHTS]

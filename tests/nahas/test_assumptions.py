@@ -65,12 +65,15 @@ def test_uncertainty_and_a_rival(capsys):
 
 
 def test_both_commands_take_a_technology(capsys, table):
-    areas = []
+    found = []
     for words in ((), ("--technology", "22nm"), ("--technology", table)):
         code, out, _ = run(capsys, "simulate", TINY, "--json", *words)
         assert code == 0
-        areas.append(json.loads(out)["streamed"]["area_mm2"])
+        found.append(json.loads(out))
+    areas = [row["streamed"]["area_mm2"] for row in found]
     assert areas[0] == areas[1] > areas[2]
+    assert [row["node_nm"] for row in found] == [22, 22, 16]
+    assert "in 16 nm on" in run(capsys, "simulate", TINY, "--technology", table)[1]
     words = ("sweep", TINY, "--json", "--top", "1", "--objective", "energy")
     energies = []
     for node in ("7nm", "22nm", "65nm"):
