@@ -18,6 +18,7 @@ from nahas.accelerator.graph import (
     add_transposed,
     fold,
 )
+from nahas.accelerator.quiet import quiet_import
 from nahas.accelerator.workload import Kind, Workload
 
 ACTIVATIONS: Mapping[str, Kind | str] = {
@@ -57,7 +58,8 @@ def read_keras(path: Path) -> Any:
     Raises:
         UnsupportedError: If the file is not such a model.
     """
-    import keras
+    with quiet_import():
+        import keras
 
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
@@ -68,7 +70,8 @@ def read_keras(path: Path) -> Any:
 
 def applications() -> dict[str, Callable[[], Any]]:
     """Makers of the models of Keras Applications, with random weights, by name."""
-    import keras
+    with quiet_import():
+        import keras
 
     def maker(function: Callable[..., Any]) -> Callable[[], Any]:
         def make() -> Any:

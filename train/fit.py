@@ -7,19 +7,15 @@ seconds before its second step instead of 7. Validation runs eagerly in few larg
 batches, which needs no trace at all.
 """
 
-import contextlib
-import os
-import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nahas.accelerator.quiet import quiet_import
 from nahas.train.data import Split
 
 _PREDICT_PIXELS = 250_000  # of a batch: all its layers are in memory at once
@@ -115,7 +111,7 @@ def prepare(threads: int = 1) -> None:
     Raises:
         RuntimeError: If TensorFlow is at work already with other threads.
     """
-    with _quiet_import():
+    with quiet_import():
         import keras
 
     if keras.backend.backend() != "tensorflow":
@@ -138,28 +134,6 @@ def prepare(threads: int = 1) -> None:
     tf.config.experimental.enable_op_determinism()
     # Rewriting a graph costs more than the rewritten graph saves in a hundred steps.
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-
-
-@contextlib.contextmanager
-def _quiet_import() -> Iterator[None]:
-    """Keeps TensorFlow's start-up notes off the standard error stream.
-
-    It writes them to the file descriptor before its own log level takes effect. A user
-    who has set that level sees all.
-    """
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ or "keras" in sys.modules:
-        yield
-        return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    sys.stderr.flush()
-    saved = os.dup(2)
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
 
 
 def seed_everything(seed: int) -> None:
