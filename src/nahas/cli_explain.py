@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nahas.model_and_machine import MODEL, machine
 from nahas.output import number, percent, print_json, print_table
-from nahas.usage import add_settings, reading_input
+from nahas.usage import add_settings, add_technology, reading_input
 
 if TYPE_CHECKING:
     from nahas.explain import Explanation
@@ -32,6 +32,7 @@ def add_commands(commands: Any) -> None:
         help="a preset, as in simulate (default: the pair's own, or baseline)",
     )  # fmt: skip
     add_settings(explain, "accelerator.pes_x=8 or platform.weights=resident")
+    add_technology(explain)
     explain.add_argument(
         "--plot", metavar="FILE", type=Path,
         help="draw knobs, roofline, memory over time and slowest operators there",
@@ -43,12 +44,14 @@ def add_commands(commands: Any) -> None:
 def _explain(arguments: argparse.Namespace) -> int:
     from nahas.explain import explain
     from nahas.models import resolve
+    from nahas.technology_table import with_technology
 
     with reading_input():
         model = resolve(arguments.model)
         chip, platform = machine(
             arguments.settings, model.accelerator, preset=arguments.accelerator
         )
+        platform = with_technology(platform, arguments.technology)
         found = explain(model, chip, platform)
     if arguments.plot is not None:
         from nahas.plots import png
