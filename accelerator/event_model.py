@@ -60,7 +60,7 @@ def execute(
         workload: One network of N operators.
         accelerator: What runs it.
         codes: [N] the operators' mappings (`operator_costs.codes`).
-        platform: What surrounds the accelerator.
+        platform: What surrounds the accelerator; what it refuses is run all the same.
 
     Raises:
         ValueError: If the workload holds several networks, or weights are something
@@ -80,9 +80,10 @@ def execute(
     rows = []
     streamed = [keeper.left(size) for size in graph.weights]
     ahead, to_fetch = 0.0, sum(streamed)
-    instructions = float(platform.instruction_bytes)
-    dispatch = platform.dispatch_cycles + np.ceil(instructions / engine.rate)
     for i, op in enumerate(graph.ops):
+        factor = engine.factors.get(op["kind"], 1)
+        fixed = platform.dispatch_cycles if factor else 0
+        instructions = float(platform.instruction_bytes) if factor else 0.0
         spilled = graph.from_outside(i) + sum(
             graph.outputs[j] - memory.readable[j] for j in graph.inputs[i] if j >= 0
         )
@@ -102,21 +103,19 @@ def execute(
         if spilled:
             plan, macs = engine.plan(op, codes[i], spills=True)
         moved = np.array([weights_in - fetched, inputs_in, out])
-        if platform.overlap:
-            cycles, idle = event_plan.run(plan, engine.ports, engine.rate, *moved)
-        else:
-            cycles, _ = event_plan.run(plan, engine.ports, engine.rate, 0.0, 0.0, 0.0)
-            cycles, idle = cycles + np.ceil(moved.sum() / engine.rate), 0.0
+        cycles, idle = engine.run(plan, factor, moved, overlap=platform.overlap)
         to_fetch -= streamed[i]
         if platform.overlap:
-            ahead += (idle + platform.dispatch_cycles) * engine.rate - fetched
+            ahead += (idle + fixed) * engine.rate - fetched
         ahead = max(min(ahead, memory.free - streamed[i], to_fetch), 0.0)
-        through_port = plan[
+        done = plan if factor else plan[:0]
+        through_port = done[
             :, [event_plan.ACTIVATIONS, event_plan.WEIGHTS, event_plan.SUMS]
         ]
         rows.append(
-            (cycles + dispatch, macs, through_port.sum(),
-             plan[:, event_plan.LINK].sum(),
+            (cycles + fixed + np.ceil(instructions / engine.rate), macs,
+             through_port.sum(),
+             done[:, event_plan.LINK].sum(),
              weights_in + inputs_in + out + instructions)
         )  # fmt: skip
         memory.release(graph.finished(i))
@@ -137,6 +136,26 @@ class _Engine:
         rates = (platform.local_port_bytes, platform.lane_port_bytes,
                  platform.link_bytes, platform.lookup_elements)  # fmt: skip
         self.ports = np.array(rates, dtype=np.float64)
+        capabilities = platform.capabilities
+        self.factors = dict(capabilities.slow) | dict.fromkeys(capabilities.fused, 0)
+
+    def run(
+        self, plan: Floats, factor: int, moved: Floats, *, overlap: bool
+    ) -> tuple[float, float]:
+        """Cycles of an operator's tiles and I/O, and how many of them the latter idles.
+
+        A slow operator's tiles take as many times all engines; a fused one's, none.
+        """
+        io = moved.sum() / self.rate
+        if not factor:
+            return np.ceil(io), np.ceil(io) - io
+        plan = plan.copy()
+        plan[:, : event_plan.FROM_IO] *= factor
+        if overlap:
+            cycles, idle = event_plan.run(plan, self.ports, self.rate, *moved)
+            return cycles, idle
+        cycles, _ = event_plan.run(plan, self.ports, self.rate, 0.0, 0.0, 0.0)
+        return cycles + np.ceil(io), 0.0
 
     def plan(
         self, op: np.void, code: float, *, spills: bool = False

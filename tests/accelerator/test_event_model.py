@@ -13,7 +13,7 @@ from nahas.accelerator.event_model import execute
 from nahas.accelerator.grid import BASELINE, accelerator_at, grid_shape
 from nahas.accelerator.mapping_code import choices
 from nahas.accelerator.operator_costs import codes
-from nahas.accelerator.template import Platform
+from nahas.accelerator.template import Capabilities, Platform
 from nahas.accelerator.workload import Kind, Operator, workload
 from nahas.search_space.lower import lower
 from nahas.search_space.published import PUBLISHED
@@ -247,3 +247,19 @@ def test_several_networks_are_refused():
     two = workload([[conv(8, 8, 8)]] * 2)
     with pytest.raises(ValueError, match="Received 2"):
         execute(two, BASELINE, np.zeros(2))
+
+
+def test_what_is_fused_or_slow_agrees():
+    """A fused swish costs nothing; a slow pool as many times its cycles on chip."""
+    machine = replace(BASELINE, io_bandwidth_gbps=1e5)
+    work = workload([chain(56, 4)])
+    plain = execute(work, machine, codes(work, machine)).cycles
+    able = Capabilities(fused=(Kind.SWISH,), slow=((Kind.POOL, 50),))
+    platform = Platform(capabilities=able)
+    found = execute(work, machine, codes(work, machine, platform), platform)
+    ran = found.cycles
+    added = evaluate(work, [machine], platform).latency_ms[0] * 800e3
+    dispatch = platform.dispatch_cycles
+    assert ran[6] == found.port_bytes[6] == 0
+    assert ran[7] - dispatch == pytest.approx(50 * (plain[7] - dispatch), rel=0.02)
+    assert ran.sum() == pytest.approx(added, rel=0.05)
