@@ -273,12 +273,12 @@ def pass_arguments(
         workload.operators, workload.input_starts, workload.inputs, workload.starts,
         workload.last_use, network_pass.overwritten(workload),
         network_pass.weight_bytes(workload),
-        network_pass.stripe_bytes(workload), _treatment(platform), settings,
+        network_pass.stripe_bytes(workload), treatment(platform), settings,
         network_pass.peak_live_bytes(workload).astype(np.float64),
     )  # fmt: skip
 
 
-def _treatment(platform: Platform) -> Floats:
+def treatment(platform: Platform) -> Floats:
     """Factor on the cycles of each kind: 0 where fused, -1 where refused."""
     factors = np.ones(len(Kind))
     for kind, factor in platform.capabilities.slow:

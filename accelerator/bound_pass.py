@@ -1,0 +1,88 @@
+"""The pass over a network's operators that makes its lower bound of theirs.
+
+Operators run one after another and the I/O is one queue, which may run ahead as far as
+there is memory. So the cycle T_k in which operator k ends is at least
+
+    T_k >= T_(k-1) + dispatch_k + max(on chip_k, I/O at its turn_k)
+    T_k >= dispatch_k + T_i + (I/O of i+1 to k - ahead_i) / rate      for every i < k
+
+where ahead_i is what memory can hold of later weights when operator i ends. The second
+line holds for the start as well, with T = ahead = 0. With a running maximum over i,
+both cost one step an operator. Where a chip does not overlap the two, compute and I/O
+of all operators add up.
+"""
+
+import numpy as np
+from numba import prange
+
+from nahas.accelerator.compiled import compiled
+
+_EXACT = 1.0 - 1e-12
+"""What is so little above a whole number is that number, but for rounding."""
+
+
+@compiled(parallel=True)
+def run(
+    starts, network, least, weights, outside, treatment, kinds, settings, pes, memory,
+    rates, peak, of_operators, of_networks,
+):  # fmt: skip
+    """Fills the bounds, in cycles, of B pairs.
+
+    Args:
+        starts: [K + 1] where each network begins among the N operators.
+        network: [B] which network each pair runs.
+        least: [B, longest] least cycles on chip, by place in the network.
+        weights: [N] bytes of weights and biases.
+        outside: [N] bytes that go between DRAM and the operator at its turn.
+        treatment: [kinds] factor on cycles; 0 where fused.
+        kinds: [N].
+        settings: [6] dispatch, bytes of instructions, whether weights are kept,
+            whether kept ones need not be read, bytes of parameter memory, whether
+            compute and I/O overlap.
+        pes: [B].
+        memory: [B] bytes of a PE's local memory.
+        rates: [B] bytes of I/O a cycle.
+        peak: [K] the most bytes of activations alive at once.
+        of_operators: [B, longest] to be filled: of each operator by itself.
+        of_networks: [B] to be filled.
+    """
+    for b in prange(len(network)):
+        k, rate = network[b], rates[b]
+        first, last = starts[k], starts[k + 1]
+        total = 0.0
+        for i in range(first, last):
+            total += weights[i]
+        # A quarter of each memory, at least, is for tiles; an eighth where weights have
+        # a memory of their own.
+        share = 8.0 if settings[4] > 0.0 else 4.0
+        room = pes[b] * (memory[b] - np.floor(memory[b] / share)) + settings[4]
+        stay = 0.0
+        if settings[2] and settings[4] > 0.0:
+            stay = min(settings[4], total)
+        elif settings[2]:
+            stay = min(max(room - peak[k], 0.0), total)
+            room -= stay
+        if not settings[3]:
+            stay = 0.0
+        end, moved, sent, ahead, soonest = 0.0, 0.0, 0.0, 0.0, 0.0
+        for i in range(first, last):
+            factor = max(treatment[kinds[i]], 0.0)
+            dispatch = 0.0
+            if factor > 0.0:
+                dispatch = settings[0] + np.ceil(settings[1] / rate)
+            kept = min(stay, weights[i])
+            stay -= kept
+            streamed = weights[i] - kept
+            # At its turn comes what nobody could fetch before.
+            at_turn = outside[i] + max(streamed - ahead, 0.0)
+            at_turn = np.ceil(at_turn / rate * _EXACT)
+            on_chip = np.ceil(least[b, i - first] * factor * _EXACT)
+            own = max(on_chip, at_turn) if settings[5] else on_chip + at_turn
+            of_operators[b, i - first] = own + dispatch
+            moved += streamed + outside[i]
+            end = max(end + own, soonest + (moved + sent) / rate) + dispatch
+            if factor > 0.0:
+                sent += settings[1]
+            ahead = max(room - streamed, 0.0) if settings[5] else 0.0
+            soonest = max(soonest, end - (moved + sent + ahead) / rate)
+        of_networks[b] = np.ceil(end * _EXACT)
