@@ -30,6 +30,8 @@ _ROW_COLUMNS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "kind": ("kind", str),
     "output": ("output", str),
     "latency, ms": ("latency_ms", number),
+    "lower bound, ms": ("lower_bound_ms", number),
+    "gap": ("gap", percent),
     "share": ("share", percent),
     "energy, mJ": ("energy_mj", number),
     "utilization": ("utilization", percent),
@@ -172,7 +174,7 @@ def _print_simulation(found: "Simulation", top: int | None) -> None:
         ],
         title=f"{len(shown)} of {len(frame)} operators, weights "
         f"{found.platform.weights}",
-        spare=("I/O, bytes", "kind", "output", "utilization"),
+        spare=("lower bound, ms", "I/O, bytes", "kind", "output", "utilization"),
     )
 
 
@@ -190,6 +192,8 @@ def _repair(found: "Simulation") -> str:
 
 _SUMMARY_ROWS: tuple[tuple[str, str, str, Callable[[Any], str]], ...] = (
     ("latency_ms", "latency", "ms", number),
+    ("lower_bound_ms", "lower bound of latency", "ms", number),
+    ("gap", "gap between the two", "", percent),
     ("energy_mj", "energy", "mJ", number),
     ("power_mw", "power, back to back", "mW", number),
     ("area_mm2", "area", "mm2", number),

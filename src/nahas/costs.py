@@ -9,8 +9,10 @@ from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nahas.accelerator import network_pass
+from nahas.accelerator.bounds import Bounds, lower_bounds
 from nahas.accelerator.cost_model import evaluate
 from nahas.accelerator.grid import BASELINE
 from nahas.accelerator.metrics import Metrics
@@ -22,6 +24,8 @@ from nahas.models import Model, Named, resolve
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Floats = NDArray[np.float64]
 
 WEIGHTS = ("streamed", "resident")
 
@@ -45,8 +49,15 @@ class Simulation:
     metrics: Metrics
 
     @cached_property
+    def bounds(self) -> Bounds:
+        """What no mapping or schedule on this platform goes below."""
+        return lower_bounds(self.workload, [self.accelerator], self.platform)
+
+    @cached_property
     def operators(self) -> "pd.DataFrame":
         """One row an operator; cycles and energy sum to `metrics`.
+
+        `gap` is the latency over its lower bound, less 1; `bound` says what bounds it.
 
         Raises:
             ValueError: If the accelerator cannot run the network.
@@ -60,6 +71,7 @@ class Simulation:
         rows = self.workload.operators
         costs = per_operator(self.workload, self.accelerator, self.platform)
         milliseconds = costs.cycles / (self.platform.clock_mhz * 1e3)
+        least = self.bounds.operator_cycles[0] / (self.platform.clock_mhz * 1e3)
         return pd.DataFrame(
             {
                 "operator": self.workload.names,
@@ -73,6 +85,8 @@ class Simulation:
                 "parameters": self.workload.parameters,
                 "cycles": costs.cycles,
                 "latency_ms": milliseconds,
+                "lower_bound_ms": least,
+                "gap": gap(milliseconds, least),
                 "share": milliseconds / max(milliseconds.sum(), 1e-300),
                 "energy_mj": costs.energy_mj,
                 "utilization": costs.utilization,
@@ -99,10 +113,13 @@ class Simulation:
         costs = self.metrics
         memory = self.accelerator.pes * self.accelerator.local_memory_mib
         peak = int(network_pass.peak_live_bytes(self.workload)[0])
+        least = self.bounds.latency_ms
         return {
             "feasible": bool(costs.feasible[0]),
             "reason": costs.reason(0),
             "latency_ms": finite(costs.latency_ms[0]),
+            "lower_bound_ms": float(least[0]),
+            "gap": finite(gap(costs.latency_ms, least)[0]),
             "energy_mj": finite(costs.energy_mj[0]),
             "power_mw": finite(_power(costs)),
             "area_mm2": finite(costs.area_mm2[0]),
@@ -155,6 +172,19 @@ def simulate(
 def finite(value: float) -> float | None:
     """The number, None where it is infinite or not a number: JSON has neither."""
     return float(value) if isfinite(value) else None
+
+
+def gap(latency: Floats, bound: Floats) -> Floats:
+    """How far latencies are above their lower bounds, as fractions of the latter.
+
+    >>> gap(np.array([1.2, 3.0, 0.0]), np.array([1.0, 3.0, 0.0])).round(3).tolist()
+    [0.2, 0.0, 0.0]
+    """
+    # What is fused may take no time, and at least none.
+    none = (latency == 0) & (bound == 0)
+    with np.errstate(divide="ignore"):
+        above: Floats = latency / np.where(none, 1.0, bound) - ~none
+    return above
 
 
 def _power(costs: Metrics) -> float:

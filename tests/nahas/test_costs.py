@@ -27,6 +27,28 @@ def test_operators_sum_to_the_whole(simulation):
     )
 
 
+def test_every_latency_has_its_lower_bound(simulation):
+    frame = simulation.operators
+    assert (frame["lower_bound_ms"] > 0).all()
+    assert (frame["gap"] >= 0).all()
+    for weights in ("streamed", "resident"):
+        whole = simulation.with_weights(weights).summary()
+        assert whole["gap"] == whole["latency_ms"] / whole["lower_bound_ms"] - 1
+        assert 0 <= whole["gap"] <= 0.25
+    refused = Platform(capabilities=Capabilities(refused=(Kind.ADD,)))
+    none = simulate("keras:MobileNetV2", platform=refused).summary()
+    assert none["gap"] is None
+
+
+def test_what_is_fused_has_no_gap():
+    fused = Platform(capabilities=Capabilities(fused=(Kind.ADD,)))
+    frame = simulate("keras:MobileNetV2", platform=fused).operators
+    adds = frame[frame["kind"] == "add"]
+    assert len(adds) == 10
+    assert (adds["latency_ms"] == 0).all()
+    assert (adds["gap"] == 0).all()
+
+
 def test_a_pair_brings_its_accelerator_and_the_baseline_is_the_default(simulation):
     small = Accelerator(1, 1, 16, 1, 0.5, 8.0, 5.0)
     pair = Candidate(PUBLISHED["MobileNetV2"], small)
