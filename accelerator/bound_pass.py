@@ -7,9 +7,14 @@ there is memory. So the cycle T_k in which operator k ends is at least
     T_k >= dispatch_k + T_i + (I/O of i+1 to k - ahead_i) / rate      for every i < k
 
 where ahead_i is what memory can hold of later weights when operator i ends. The second
-line holds for the start as well, with T = ahead = 0. With a running maximum over i,
-both cost one step an operator. Where a chip does not overlap the two, compute and I/O
-of all operators add up.
+line holds for the start as well, with T = ahead = 0. Where the outputs that are alive
+while an operator runs do not fit (`memory_needs.py`), the excess crosses the I/O at its
+turn of some of the operators b to r that make and read them:
+
+    T_r >= T_(b-1) + sum over b to r of (dispatch + I/O at its turn / rate)
+                   + excess / rate
+
+Where a chip does not overlap the two, compute and I/O of all operators add up.
 """
 
 import numpy as np
@@ -24,7 +29,7 @@ _EXACT = 1.0 - 1e-12
 @compiled(parallel=True)
 def run(
     starts, network, least, weights, outside, treatment, kinds, settings, pes, memory,
-    rates, peak, of_operators, of_networks,
+    rates, peak, need, born, read, times, order, of_operators, of_networks,
 ):  # fmt: skip
     """Fills the bounds, in cycles, of B pairs.
 
@@ -43,6 +48,11 @@ def run(
         memory: [B] bytes of a PE's local memory.
         rates: [B] bytes of I/O a cycle.
         peak: [K] the most bytes of activations alive at once.
+        need: [N] bytes that must fit while each operator runs.
+        born: [N] this and the next three as in `memory_needs.Needs`.
+        read: [N].
+        times: [N].
+        order: [N].
         of_operators: [B, longest] to be filled: of each operator by itself.
         of_networks: [B] to be filled.
     """
@@ -55,7 +65,7 @@ def run(
         # A quarter of each memory, at least, is for tiles; an eighth where weights have
         # a memory of their own.
         share = 8.0 if settings[4] > 0.0 else 4.0
-        room = pes[b] * (memory[b] - np.floor(memory[b] / share)) + settings[4]
+        room = pes[b] * (memory[b] - np.floor(memory[b] / share))
         stay = 0.0
         if settings[2] and settings[4] > 0.0:
             stay = min(settings[4], total)
@@ -64,7 +74,8 @@ def run(
             room -= stay
         if not settings[3]:
             stay = 0.0
-        end, moved, sent, ahead, soonest = 0.0, 0.0, 0.0, 0.0, 0.0
+        ends, before = np.zeros(last - first + 1), np.zeros(last - first + 1)
+        end, moved, sent, ahead, soonest, at = 0.0, 0.0, 0.0, 0.0, 0.0, first
         for i in range(first, last):
             factor = max(treatment[kinds[i]], 0.0)
             dispatch = 0.0
@@ -83,6 +94,19 @@ def run(
             end = max(end + own, soonest + (moved + sent) / rate) + dispatch
             if factor > 0.0:
                 sent += settings[1]
-            ahead = max(room - streamed, 0.0) if settings[5] else 0.0
+            # What has been made and read by now and did not fit meanwhile.
+            done = i - first + 1
+            least_turn = outside[i] / rate if settings[5] else own
+            before[done] = before[done - 1] + least_turn + dispatch
+            while at < last and read[order[at]] == i:
+                j = order[at]
+                excess = need[j] - room
+                if excess > 0.0:
+                    start = born[j] - first
+                    taken = before[done] - before[start] + excess * times[j] / rate
+                    end = max(end, ends[start] + taken)
+                at += 1
+            ends[done] = end
+            ahead = max(room + settings[4] - streamed, 0.0) if settings[5] else 0.0
             soonest = max(soonest, end - (moved + sent + ahead) / rate)
         of_networks[b] = np.ceil(end * _EXACT)

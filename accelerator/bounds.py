@@ -8,8 +8,9 @@ fewer terms than theirs (a relaxation), never from their answers:
   and the I/O that cannot come ahead of its turn: the network's inputs and outputs, and
   weights beyond the memory that there is;
 - all bytes that must cross the I/O do so one after another, ahead of their operator
-  only as far as memory can hold them (`bound_pass.py`). Activations spilled for want
-  of memory, and inputs or weights read again, count nothing.
+  only as far as memory can hold them, and activations that cannot all fit cross it
+  (`bound_pass.py`). That first come are first served, and that spilled inputs or
+  weights are read again lot by lot, counts nothing.
 
 The roofline of Williams, Waterman and Patterson (CACM 52(4), 2009) bounds a kernel by
 its peak rate and its bytes over the bandwidth; this is one for each operator with the
@@ -31,6 +32,7 @@ from nahas.accelerator import bound_pass, least_cycles, network_pass
 from nahas.accelerator.compiled import parallel
 from nahas.accelerator.cost_model import io_rate, ports, treatment
 from nahas.accelerator.machines import Machines
+from nahas.accelerator.memory_needs import needs
 from nahas.accelerator.template import Accelerator, Platform
 from nahas.accelerator.workload import Workload
 
@@ -169,6 +171,7 @@ def _join(
             machines.memory.astype(np.float64),
             io_rate(machines.bandwidth, platform),
             network_pass.peak_live_bytes(workload).astype(np.float64),
+            *needs(workload),
             of_operators,
             of_networks,
         )
