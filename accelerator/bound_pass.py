@@ -62,10 +62,10 @@ def run(
         total = 0.0
         for i in range(first, last):
             total += weights[i]
-        # A quarter of each memory, at least, is for tiles; an eighth where weights have
-        # a memory of their own.
-        share = 8.0 if settings[4] > 0.0 else 4.0
-        room = pes[b] * (memory[b] - np.floor(memory[b] / share))
+        # Two eighths of each memory, at least, are for tiles; one where weights have a
+        # memory of their own.
+        eighths = 1.0 if settings[4] > 0.0 else 2.0
+        room = pes[b] * (memory[b] - eighths * np.floor(memory[b] / 8.0))
         stay = 0.0
         if settings[2] and settings[4] > 0.0:
             stay = min(settings[4], total)
@@ -85,10 +85,10 @@ def run(
             stay -= kept
             streamed = weights[i] - kept
             # At its turn comes what nobody could fetch before.
-            at_turn = outside[i] + max(streamed - ahead, 0.0)
-            at_turn = np.ceil(at_turn / rate * _EXACT)
+            at_turn = (outside[i] + max(streamed - ahead, 0.0)) / rate
             on_chip = np.ceil(least[b, i - first] * factor * _EXACT)
-            own = max(on_chip, at_turn) if settings[5] else on_chip + at_turn
+            own = np.ceil(at_turn * _EXACT)
+            own = max(on_chip, own) if settings[5] else on_chip + own
             of_operators[b, i - first] = own + dispatch
             moved += streamed + outside[i]
             end = max(end + own, soonest + (moved + sent) / rate) + dispatch
@@ -96,8 +96,9 @@ def run(
                 sent += settings[1]
             # What has been made and read by now and did not fit meanwhile.
             done = i - first + 1
-            least_turn = outside[i] / rate if settings[5] else own
-            before[done] = before[done - 1] + least_turn + dispatch
+            before[done] = before[done - 1] + at_turn + dispatch
+            if not settings[5]:
+                before[done] += on_chip
             while at < last and read[order[at]] == i:
                 j = order[at]
                 excess = need[j] - room

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nahas.accelerator.bounds import lower_bounds as lower_bounds
     from nahas.accelerator.cost_model import evaluate as evaluate
     from nahas.accelerator.cost_model import evaluate_all as evaluate_all
     from nahas.accelerator.grid import BASELINE as BASELINE
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from nahas.train.oracles import ProxyTraining as ProxyTraining
 
 _HOMES = {
+    "accelerator.bounds": ("lower_bounds",),
     "accelerator.cost_model": ("evaluate", "evaluate_all"),
     "accelerator.grid": ("BASELINE",),
     "accelerator.machines": ("area_mm2",),

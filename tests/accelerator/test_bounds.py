@@ -153,7 +153,8 @@ def test_activations_that_cannot_fit_cross_the_io():
     slow = replace(TINY, io_bandwidth_gbps=2.0)  # 2.5 bytes a cycle
     spilled = 256 * 256 * 32 - 512 * 1024 * 3 // 4
     ends = 256 * 256 * (4 + 1 + 1)
-    expected = np.ceil((ends + 3 * spilled) / 2.5) + 3000
+    weights = 4 * 32 + 4 * 32  # the first operator's: nothing ran before it
+    expected = np.ceil((ends + weights + 3 * spilled) / 2.5) + 3000
     assert cycles([first, *readers], slow) == expected
     found = evaluate(workload([[first, *readers]]), [slow]).latency_ms[0]
     assert expected <= found * 800e3 <= 1.01 * expected
@@ -304,6 +305,33 @@ platforms = st.builds(
         slow=st.lists(st.tuples(kinds, st.integers(1, 9)), max_size=2).map(tuple),
     ),
 )
+
+
+UNEVEN = [
+    Operator("up", Kind.RESIZE, (-1,), 4, 4, 6, 8, 8, 6, 2, 2),
+    Operator("dw", Kind.DEPTHWISE, (0,), 8, 8, 6, 8, 8, 6, groups=6),
+    dense(384, 18, (1,)),
+    Operator("dw", Kind.DEPTHWISE, (2,), 1, 1, 18, 1, 1, 18, groups=18),
+]
+
+
+@pytest.mark.parametrize(
+    ("machine", "platform"),
+    [
+        (Accelerator(1, 1, 1, 1, 0.01, 0.03, 0.1), Platform(weights="kept")),
+        (Accelerator(3, 4, 1, 1, 0.001, 0.03, 1.0), Platform(overlap=False)),
+    ],
+)
+def test_bytes_that_no_eighth_or_cycle_divides_stay_below(machine, platform):
+    platform = replace(platform, clock_mhz=300.0, dispatch_cycles=0)
+    work = workload([UNEVEN])
+    bound = lower_bounds(work, [machine], platform)
+    assert (
+        bound.operator_cycles[0] <= per_operator(work, machine, platform).cycles
+    ).all()
+    ran = execute(work, machine, codes(work, machine, platform), platform).cycles
+    least = min(evaluate(work, [machine], platform).latency_ms[0], ran.sum() / 300e3)
+    assert bound.latency_ms[0] <= least
 
 
 @settings(max_examples=100, deadline=None)
