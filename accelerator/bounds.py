@@ -9,8 +9,12 @@ fewer terms than theirs (a relaxation), never from their answers:
   weights beyond the memory that there is;
 - all bytes that must cross the I/O do so one after another, ahead of their operator
   only as far as memory can hold them, and activations that cannot all fit cross it
-  (`bound_pass.py`). That first come are first served, and that spilled inputs or
-  weights are read again lot by lot, counts nothing.
+  (`bound_pass.py`). That activations which come first have the memory first, and that
+  spilled inputs or weights are read again lot by lot, counts nothing.
+
+What the machine's rules fix is no choice and stays: the share of each memory that is
+for tiles, which weights are kept, and that a spilled byte is written once and read by
+each reader.
 
 The roofline of Williams, Waterman and Patterson (CACM 52(4), 2009) bounds a kernel by
 its peak rate and its bytes over the bandwidth; this is one for each operator with the
