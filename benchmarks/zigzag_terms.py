@@ -1,0 +1,96 @@
+"""Two models' costs of the same layers, added up by kind and by term."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from zigzag_equivalent import ACCELERATOR, Costs
+
+from nahas.accelerator.workload import Kind, Workload
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """One network on one machine by both models.
+
+    Attributes:
+        network: Its name.
+        way: "layer by layer" or "whole network".
+        layers: Its N convolutions and dense layers.
+        zigzag: What they cost by ZigZag.
+        ours: The same by our model.
+        others: What ours spends on operators that ZigZag does not cost: maps that they
+            read from DRAM.
+    """
+
+    network: str
+    way: str
+    layers: Workload
+    zigzag: Costs
+    ours: Costs
+    others: Costs | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Layers added up: MACs, million cycles by what takes them, uJ by where."""
+
+    count: int
+    ideal: float
+    spatial: float
+    ports: float
+    dram: float
+    cycles: float
+    dram_words: float
+    energy: dict[str, float]
+
+    @property
+    def total_energy(self) -> float:
+        """Energy of all parts, uJ."""
+        return sum(self.energy.values())
+
+    @property
+    def utilization(self) -> float:
+        """MACs over the peak of all cycles."""
+        return self.ideal / self.cycles
+
+
+def terms(macs: NDArray[np.int64], costs: Costs) -> Terms:
+    """Adds up what N layers cost."""
+    ideal = macs.sum() / ACCELERATOR.macs_per_cycle / 1e6
+    spatial, on_chip, cycles = (
+        float(column.sum()) / 1e6
+        for column in (costs.spatial, costs.on_chip, costs.cycles)
+    )
+    return Terms(
+        count=len(macs),
+        ideal=float(ideal),
+        spatial=spatial - float(ideal),
+        ports=on_chip - spatial,
+        dram=cycles - on_chip,
+        cycles=cycles,
+        dram_words=float(costs.dram_words.sum()) / 1e6,
+        energy={part: float(v.sum()) / 1e6 for part, v in costs.energy_pj.items()},
+    )
+
+
+def kind_of(op: np.void) -> str:
+    """The kind of a layer by which differences are explained."""
+    if op["kind"] == Kind.DEPTHWISE:
+        return "depthwise"
+    if op["channels"] == 3:
+        return "first convolution"
+    if op["out_height"] * op["out_width"] == 1:
+        return "dense"
+    kernel = f"{op['kernel_height']}x{op['kernel_width']}"
+    return f"{kernel} convolution"
+
+
+def by_kind(one: Comparison) -> Iterator[tuple[str, Terms, Terms]]:
+    """Each kind of layer, by ZigZag and by ours."""
+    kinds = np.array([kind_of(op) for op in one.layers.operators])
+    for kind in dict.fromkeys(kinds.tolist()):
+        rows = np.flatnonzero(kinds == kind)
+        macs = one.layers.macs[rows]
+        yield kind, terms(macs, one.zigzag.take(rows)), terms(macs, one.ours.take(rows))
