@@ -61,6 +61,7 @@ def main() -> None:
     arguments.cache = arguments.cache.resolve()
     arguments.cache.mkdir(parents=True, exist_ok=True)
     works = {name: network(name) for name in NETWORKS}
+    works[LAYER] = one_layer(works["ResNet-50"])
     files = [
         write_onnx(work, arguments.cache / f"{name}.onnx")
         for name, work in works.items()
@@ -81,6 +82,15 @@ def main() -> None:
         ),
         arguments,
     )
+
+
+def one_layer(resnet: Workload) -> Workload:
+    """The first 3x3 convolution of 56x56 positions, 64 channels and 64 filters."""
+    apart = layers(resnet)
+    rows = apart.operators
+    same = (rows["channels"] == 64) & (rows["filters"] == 64)
+    row = int((same & (rows["height"] == 56) & (rows["kernel_height"] == 3)).argmax())
+    return apart.part(row, row + 1)
 
 
 def time_ours(
@@ -142,12 +152,12 @@ def time_peers(
         )  # fmt: skip
         print(found[-1], flush=True)
 
-    for name in works:
+    for name in NETWORKS:
         try_one(
             VELA, arguments.ethos, name,
             lambda n=name: [_tflite(n, arguments), arguments.ethos],
         )  # fmt: skip
-    for name in works:
+    for name in NETWORKS:
         limit = arguments.lpf_limit
         try_one(
             ZIGZAG, f"edge_tpu_like, lpf_limit {limit}", name,
@@ -155,17 +165,10 @@ def time_peers(
                 cache / f"{n}.onnx", lpf, 0, "edge_tpu_like", "edge_tpu_like",
             ],
         )  # fmt: skip
-    apart = layers(works["ResNet-50"])
-    shape = [apart.operators[f] for f in ("height", "channels", "filters")]
-    kernel = apart.operators["kernel_height"]
-    fits = (shape[0] == 56) & (shape[1] == 64) & (shape[2] == 64) & (kernel == 3)
-    row = int(fits.argmax())
-    topologies = {
-        LAYER: apart.part(row, row + 1),
-        **{name: work for name, work in works.items() if name != "ResNet-50"},
-    }
-    for name, work in topologies.items():
-        file = write_topology(work, cache / f"{name}.csv".replace(", ", "-"))
+    for name in works:
+        if name == "ResNet-50":
+            continue
+        file = write_topology(works[name], cache / f"{name}.csv")
         try_one(
             SCALE_SIM, f"{arguments.array}x{arguments.array}, weight stationary", name,
             lambda f=file: [f, arguments.array],

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from operation_counts import Operations
@@ -35,7 +36,8 @@ includes differs:
   convolution is given to it as one filter over all channels.
 
 So these are the costs of an answer by each tool's own lights, not of the same answer.
-CPU time is that of all threads; each figure is the least of its runs ({slow}).
+CPU time is that of all threads. Each figure is the least of its runs: {repeats} of
+ours, three of a peer's, or one where it takes over 10 s.
 """
 
 
@@ -102,8 +104,7 @@ def _lines(measured: Measurements, arguments: argparse.Namespace) -> Iterator[st
     yield "    python benchmarks/peers.py " + " ".join(sys.argv[1:]) + "\n"
     yield _machine(measured)
     yield "## Seconds an evaluation\n"
-    slow = f"five of ours by default, {arguments.repeats} here; three of a peer's, one "
-    yield WHAT.format(grid=GRID_SIZE, slow=slow + "where it takes over 10 s")
+    yield WHAT.format(grid=GRID_SIZE, repeats=arguments.repeats)
     yield from _peers_table(measured.peers, ours["files"])
     for reason in measured.missing:
         yield f"\nLeft out: {reason}."
@@ -111,6 +112,11 @@ def _lines(measured: Measurements, arguments: argparse.Namespace) -> Iterator[st
     yield from _our_table(measured, ours)
     yield "\n## How its cost grows\n"
     yield from _growth_tables(measured.ours)
+    fewest, most = (measured.ours[n]["sweep"][TIMED] for n in (1, threads))
+    yield (
+        f"\nOn {threads} threads EfficientNet-B0's sweep takes "
+        f"{most['seconds'] / fewest['seconds']:.2f} of the wall time on one."
+    )
 
 
 def _machine(measured: Measurements) -> str:
@@ -122,10 +128,12 @@ def _machine(measured: Measurements) -> str:
         for peer in (ZIGZAG, SCALE_SIM, VELA)
         for requirement in peer.requirements[:1]
     )
-    text = (
+    text = fill(
         f"on {_processor()}, {os.cpu_count()} cores, {host.system()}, Python "
-        f"{host.python_version()}, with {libraries}; {peers}; seed 0.\n"
+        f"{host.python_version()}, with {libraries}; {peers}; seed 0.",
+        88,
     )
+    text += "\n"
     alone = measured.ours[1]["sweep"][TIMED]
     waited = alone["seconds"] / alone["cpu_seconds"]
     if waited > 1.1:
@@ -167,7 +175,7 @@ def _peers_table(peers: list[Evaluation], files: dict[str, Any]) -> Iterator[str
         if row.network in files:
             of = files[row.network]
             once = (of["pair"]["cpu_seconds"], of["sweep"]["cpu_seconds"] / GRID_SIZE)
-            ratios = [f"{row.cpu_seconds / cost:,.0f}" for cost in once]
+            ratios = [_round(row.cpu_seconds / cost) for cost in once]
         yield _row((row.peer, row.network, row.setting, _short(row.seconds),
                     _short(row.cpu_seconds), f"{row.peak_mib:.0f}",
                     *ratios))  # fmt: skip
@@ -234,7 +242,11 @@ def _growth(ours: dict[int, dict[str, Any]]) -> Iterator[tuple[object, ...]]:
 
 def _growth_tables(ours: dict[int, dict[str, Any]]) -> Iterator[str]:
     counts = list(ours)
-    titles = [f"{count} threads: {unit}" for count in counts for unit in ("s", "CPU s")]
+    titles = [
+        f"{count} thread{'s' * (count > 1)}: {unit}"
+        for count in counts
+        for unit in ("s", "CPU s")
+    ]
     first = ours[counts[0]]
     yield "By the network: a sweep of the grid. Equal operators are mapped once.\n"
     yield from _table(("network", "operators", "distinct", *titles))
@@ -255,6 +267,11 @@ def _both(ours: dict[int, dict[str, Any]], part: str, name: str) -> Iterator[str
 
 def _short(seconds: float) -> str:
     return f"{seconds:.2g}" if seconds < 10 else f"{seconds:,.0f}"
+
+
+def _round(ratio: float) -> str:
+    """Two digits that say something."""
+    return f"{float(f'{ratio:.1e}'):,.0f}"
 
 
 def _table(titles: Iterable[str]) -> Iterator[str]:
