@@ -83,8 +83,9 @@ def kind_of(op: np.void) -> str:
         return "first convolution"
     if op["out_height"] * op["out_width"] == 1:
         return "dense"
-    kernel = f"{op['kernel_height']}x{op['kernel_width']}"
-    return f"{kernel} convolution"
+    kernel = f"{op['kernel_height']}x{op['kernel_width']} convolution"
+    skips = op["stride_height"] > op["kernel_height"]
+    return f"{kernel} that skips positions" if skips else kernel
 
 
 def by_kind(one: Comparison) -> Iterator[tuple[str, Terms, Terms]]:
