@@ -101,7 +101,7 @@ def _lines(measured: Measurements, arguments: argparse.Namespace) -> Iterator[st
     threads = max(measured.ours)
     ours = measured.ours[threads]
     yield "# Speed beside peers\n\nRemade, on a machine that does nothing else, by\n"
-    yield "    python benchmarks/peers.py " + " ".join(sys.argv[1:]) + "\n"
+    yield "    " + " ".join(["python benchmarks/peers.py", *sys.argv[1:]]) + "\n"
     yield _machine(measured)
     yield "## Seconds an evaluation\n"
     yield WHAT.format(grid=GRID_SIZE, repeats=arguments.repeats)
