@@ -108,19 +108,22 @@ class Graph:
 
 def add_transposed(
     graph: Graph, name: str, producer: int, shape: Shape, kernel: tuple[int, int],
-    strides: tuple[int, int],
+    strides: tuple[int, int], groups: int = 1,
 ) -> int:  # fmt: skip
     """Adds a transposed convolution as the machine runs it.
 
     A plain one with stride x stride times the filters on the small map, whose channels
-    are then moved to their places: no zeros are multiplied.
+    are then moved to their places. The zeros between the map's elements are not
+    multiplied; where the strides do not divide the kernel, its taps are filled up with
+    zeros, which are.
     """
     rows, columns, filters = shape
     small = (ceil(rows / strides[0]), ceil(columns / strides[1]))
     window = (ceil(kernel[0] / strides[0]), ceil(kernel[1] / strides[1]))
     dense = Step(
-        name, Kind.CONV, (producer,), (*small, filters * prod(strides)), window
-    )
+        name, Kind.CONV, (producer,), (*small, filters * prod(strides)), window,
+        groups=groups,
+    )  # fmt: skip
     return graph.add(Step(f"{name}/unpack", Kind.MOVE, (graph.add(dense),), shape))
 
 
@@ -337,6 +340,8 @@ def _operator(step: Step, shapes: list[Shape], inputs: tuple[int, ...]) -> Opera
         read = sum(r * c * n for r, c, n in shapes)
         rows, columns = out_rows, out_columns
         channels = max(read // (rows * columns), 1)
+    elif step.does is Kind.MOVE and prod(step.shape) < prod(shapes[0]):
+        rows, columns, channels = step.shape  # a slice reads what it keeps
     return Operator(
         step.name, does, inputs, rows, columns, channels, out_rows, out_columns,
         filters, *step.window, *step.strides, step.groups, step.dilation,

@@ -1,7 +1,7 @@
-"""Keras models as workloads: objects, `.keras` files, names of Keras Applications."""
+"""Keras models as workloads. The model is read, never run."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from nahas.accelerator.graph import (
@@ -18,7 +18,6 @@ from nahas.accelerator.graph import (
     add_transposed,
     fold,
 )
-from nahas.accelerator.quiet import quiet_import
 from nahas.accelerator.workload import Kind, Workload
 
 ACTIVATIONS: Mapping[str, Kind | str] = {
@@ -52,44 +51,6 @@ def import_keras(model: Any) -> Workload:
     return fold(graph)
 
 
-def read_keras(path: Path) -> Any:
-    """The model of a `.keras` file; nothing in it is executed.
-
-    Raises:
-        UnsupportedError: If the file is not such a model.
-    """
-    with quiet_import():
-        import keras
-
-    try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:  # whatever a damaged file makes Keras raise
-        text = " ".join(str(error).split())[:200]
-        raise UnsupportedError(f"{path} is no Keras model: {text}") from error
-
-
-def applications() -> dict[str, Callable[[], Any]]:
-    """Makers of the models of Keras Applications, with random weights, by name."""
-    with quiet_import():
-        import keras
-
-    def maker(function: Callable[..., Any]) -> Callable[[], Any]:
-        def make() -> Any:
-            model = function(weights=None)
-            if None in model.inputs[0].shape[1:]:  # MobileNetV3: of any size
-                model = function(weights=None, input_shape=(224, 224, 3))
-            return model
-
-        return make
-
-    found = vars(keras.applications).items()
-    return {
-        name: maker(function)
-        for name, function in found
-        if name[0].isupper() and callable(function)
-    }
-
-
 def _inputs(model: Any) -> list[Any]:
     tensors = getattr(model, "inputs", None)
     if not tensors:
@@ -104,11 +65,15 @@ def _inputs(model: Any) -> list[Any]:
 def _shape(shape: Sequence[int | None], where: str) -> Shape:
     """Rows, columns and channels of a tensor's shape without its batch."""
     sizes = tuple(shape)[1:]
-    if len(sizes) > 3 or None in sizes:
+    if len(sizes) > 3:
         raise UnsupportedError(
-            f"Tensors must have fixed shapes of at most rows, columns and channels. "
-            f"Received {tuple(shape)} (in {where}); build the model with an input "
-            "shape."
+            f"Tensors must have at most rows, columns and channels beside their batch. "
+            f"Received {tuple(shape)} (in {where})."
+        )
+    if None in sizes:
+        raise UnsupportedError(
+            f"Tensors must have fixed shapes. Received {tuple(shape)} (in {where}); "
+            "build the model with an input shape."
         )
     full = (1,) * (3 - len(sizes)) + sizes
     return full[0], full[1], full[2]  # type: ignore[return-value]
@@ -146,7 +111,7 @@ class _Reader:
             outputs = self.model(layer, inputs, layer.name)
         else:
             name = type(layer).__name__
-            add = _LAYERS.get(name) or _LAYERS.get(name.rstrip("123D") + "nD")
+            add = _LAYERS.get(re.sub("[123]D", "nD", name))
             if add is None or len(node.outputs) != 1:
                 raise UnsupportedError(
                     f"Layer {layer.name} of class {name} cannot be costed: the machine "
@@ -302,7 +267,7 @@ def _relu(graph: Graph, layer: Any, inputs: list[int], shape: Shape) -> int:
 
 
 _LAYERS: dict[str, Add] = {
-    "ConvnD": _convolution,
+    **dict.fromkeys(("ConvnD", "GroupedConvnD"), _convolution),  # ours: train/model.py
     "DepthwiseConvnD": _depthwise,
     "SeparableConvnD": _separable,
     "ConvnDTranspose": _transposed,

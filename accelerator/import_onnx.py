@@ -14,7 +14,6 @@ from nahas.accelerator.graph import (
     CLAMP,
     IDENTITY,
     INPUT,
-    LARGEST,
     PAD,
     SCALE,
     Graph,
@@ -24,6 +23,7 @@ from nahas.accelerator.graph import (
     add_transposed,
     fold,
 )
+from nahas.accelerator.onnx_file import check_node, check_size, label_of, load_onnx
 from nahas.accelerator.workload import Kind, Workload
 
 _TO_LAST, _TO_FIRST = [0, 2, 3, 1], [0, 3, 1, 2]
@@ -33,38 +33,10 @@ def import_onnx(path: Path) -> Workload:
     """The workload of an ONNX file.
 
     Raises:
-        UnsupportedError: If the file is damaged, has no fixed shapes, or holds an
-            operator that cannot be costed; or if the package `onnx` is missing.
+        UnsupportedError: If the file is damaged, its shapes are not fixed, an operator
+            cannot be costed, or the package `onnx` is missing.
     """
-    try:
-        import onnx
-        from google.protobuf.message import DecodeError
-    except ImportError as error:
-        raise UnsupportedError(
-            f"Reading {path.name} needs the package onnx: pip install 'nahas[onnx]'."
-        ) from error
-    try:
-        model = onnx.load(path, load_external_data=False)
-        if not model.graph.node:
-            raise UnsupportedError(f"{path.name} is no ONNX model: it has no nodes.")
-        for tensor in model.graph.initializer:
-            if prod(tensor.dims) > LARGEST:
-                shape = " x ".join(map(str, tensor.dims))
-                raise UnsupportedError(
-                    f"Tensor {tensor.name} of {path.name} must have at most "
-                    f"{LARGEST:,} elements. Received {shape}."
-                )
-        known = {tensor.name for tensor in model.graph.initializer}
-        for value in model.graph.input:
-            if value.name not in known and value.type.tensor_type.shape.dim:
-                batch = value.type.tensor_type.shape.dim[0]
-                if not batch.dim_value:
-                    batch.dim_value = 1  # also where it has a name
-        model = onnx.shape_inference.infer_shapes(model, data_prop=True)
-    except (DecodeError, onnx.shape_inference.InferenceError) as error:
-        text = " ".join(str(error).split())[:200]
-        raise UnsupportedError(f"{path.name} is no sound ONNX model: {text}") from error
-    return _Reader(model, path.name).workload()
+    return _Reader(load_onnx(path), path.name).workload()
 
 
 class _Reader:
@@ -87,6 +59,9 @@ class _Reader:
             value.name: [d.dim_value for d in value.type.tensor_type.shape.dim]
             for value in (*graph.input, *graph.value_info, *graph.output)
         }
+        constants = {label: t.dims for label, t in self.constants.items()}
+        for label, dims in (constants | self.dims).items():
+            check_size(label, dims, self.name)
         self.last: set[str] = set()  # values seen with their channels last
         inputs = [v.name for v in graph.input if v.name not in self.constants]
         if not inputs:
@@ -100,7 +75,10 @@ class _Reader:
         self.outputs = [v.name for v in graph.output]
 
     def workload(self) -> Workload:
+        made = {"", *self.values, *self.constants}
         for node in self.nodes:
+            check_node(node, made, self.name)
+            made.update(node.output)
             # Shapes are constants, and so is what is made of constants alone.
             computed = any(name in self.values for name in node.input)
             if node.op_type == "Shape" or not computed:
@@ -108,20 +86,25 @@ class _Reader:
             add = _OPERATORS.get(node.op_type)
             if add is None:
                 raise UnsupportedError(
-                    f"Node {self.label(node)} of type {node.op_type} in {self.name} "
+                    f"Node {label_of(node)} of type {node.op_type} in {self.name} "
                     "cannot be costed: the machine has no model of it."
                 )
             if any(name in self.last for name in node.input):
                 self.last.update(node.output)
-            number = add(self, node)
-            self.values |= dict.fromkeys(node.output, number)
+            try:
+                number = add(self, node)
+            except (AttributeError, IndexError, KeyError, TypeError) as error:
+                raise UnsupportedError(
+                    f"Node {label_of(node)} of type {node.op_type} in {self.name} "
+                    "must have the inputs and attributes of its type as constants. "
+                    f"Received {list(node.input)}."
+                ) from error
+            for output in node.output:
+                self.values.setdefault(output, number)
         for name in self.outputs:
             if self.values.get(name, INPUT) != INPUT:
                 self.graph.outputs.append(self.values[name])
         return fold(self.graph)
-
-    def label(self, node: Any) -> str:
-        return str(node.name or node.output[0])
 
     def shape(self, name: str) -> Shape:
         """Rows, columns and channels of a value."""
@@ -159,7 +142,7 @@ class _Reader:
         """Adds a step that reads all that the node reads."""
         shape = self.shape(node.output[0])
         inputs = details.pop("inputs", self.read(node))
-        return self.graph.add(Step(self.label(node), does, inputs, shape, **details))
+        return self.graph.add(Step(label_of(node), does, inputs, shape, **details))
 
 
 Add = Callable[[_Reader, Any], int]
@@ -178,32 +161,43 @@ def _pair(values: list[int] | None) -> tuple[int, int]:
 
 
 def _convolution(reader: _Reader, node: Any) -> int:
-    source, name = node.input[0], node.input[1]
-    if name not in reader.constants and name not in reader.dims:
-        raise UnsupportedError(f"Node {reader.label(node)} must have constant weights.")
-    weights = reader.sizes(name) if name in reader.constants else reader.dims[name]
-    channels = reader.shape(source)[2]
+    source, weights = node.input[0], _weights(reader, node)
     groups = reader.attribute(node, "group", 1)
     down, along = _pair(reader.attribute(node, "dilations"))
     if down != along and min(down, along) > 1:
         raise UnsupportedError(
-            f"Node {reader.label(node)} must be dilated alike both ways. Received "
-            f"{down} x {along}."
+            f"Node {label_of(node)} must be dilated alike both ways. "
+            f"Received {down} x {along}."
         )
-    kind = Kind.DEPTHWISE if groups == channels > 1 else Kind.CONV
     return reader.add(
-        node, kind, inputs=(reader.values[source],), window=_pair(weights[2:]),
+        node, Kind.CONV, inputs=(reader.values[source],), window=_pair(weights[2:]),
         strides=_pair(reader.attribute(node, "strides")), groups=groups,
         dilation=max(down, along),
     )  # fmt: skip
 
 
+def _weights(reader: _Reader, node: Any) -> list[int]:
+    """The shape of a convolution's weights."""
+    name = node.input[1]
+    if node.input[0] not in reader.values or name in reader.values:
+        raise UnsupportedError(
+            f"Node {label_of(node)} of type {node.op_type} in {reader.name} cannot "
+            "be costed: it must multiply a computed value by constant weights."
+        )
+    return reader.sizes(name) if name in reader.constants else reader.dims[name]
+
+
 def _transposed(reader: _Reader, node: Any) -> int:
-    weights = reader.sizes(node.input[1])
+    weights = _weights(reader, node)
+    if max(_pair(reader.attribute(node, "dilations"))) > 1:
+        raise UnsupportedError(
+            f"Node {label_of(node)} of type {node.op_type} in {reader.name} cannot "
+            "be costed: it is dilated."
+        )
     return add_transposed(
-        reader.graph, reader.label(node), reader.values[node.input[0]],
+        reader.graph, label_of(node), reader.values[node.input[0]],
         reader.shape(node.output[0]), _pair(weights[2:]),
-        _pair(reader.attribute(node, "strides")),
+        _pair(reader.attribute(node, "strides")), reader.attribute(node, "group", 1),
     )  # fmt: skip
 
 
@@ -212,7 +206,7 @@ def _dense(reader: _Reader, node: Any) -> int:
     inputs = reader.read(node)
     if len(inputs) != 1:
         raise UnsupportedError(
-            f"Node {reader.label(node)} of type {node.op_type} in {reader.name} cannot "
+            f"Node {label_of(node)} of type {node.op_type} in {reader.name} cannot "
             "be costed: it multiplies two computed values."
         )
     shape = reader.shape(node.output[0])
@@ -235,7 +229,7 @@ def _pool(reader: _Reader, node: Any) -> int:
 def _global_pool(reader: _Reader, node: Any) -> int:
     rows, columns, channels = reader.shape(node.input[0])
     step = Step(
-        reader.label(node), _kind_of_pool(node), reader.read(node), (1, 1, channels),
+        label_of(node), _kind_of_pool(node), reader.read(node), (1, 1, channels),
         (rows, columns), groups=channels,
     )  # fmt: skip
     return reader.graph.add(step)
@@ -291,7 +285,7 @@ def _reshape(reader: _Reader, node: Any) -> int:
 def _norm(reader: _Reader, node: Any) -> int:
     [value] = reader.read(node)
     rows, columns, channels = reader.shape(node.output[0])
-    label = reader.label(node)
+    label = label_of(node)
     moments = Step(f"{label}/moments", Kind.REDUCE, (value,), (rows, columns, 2))
     inputs = (value, reader.graph.add(moments))
     shape = (rows, columns, channels)
@@ -307,6 +301,21 @@ def _resize(reader: _Reader, node: Any) -> int:
     )  # fmt: skip
 
 
+def _parts(reader: _Reader, node: Any) -> int:
+    """A copy of each part of a value."""
+    [*_, last] = (
+        reader.values.setdefault(
+            output,
+            reader.graph.add(
+                Step(f"{label_of(node)}/{output}", Kind.MOVE,
+                     reader.read(node)[:1], reader.shape(output))
+            ),
+        )
+        for output in node.output
+    )  # fmt: skip
+    return last
+
+
 def _every(words: str, add: Add) -> dict[str, Add]:
     return dict.fromkeys(words.split(), add)
 
@@ -314,6 +323,7 @@ def _every(words: str, add: Add) -> dict[str, Add]:
 _OPERATORS: Mapping[str, Add] = {
     "ConvTranspose": _transposed,
     "Concat": _combine(Kind.CONCAT),
+    "Split": _parts,
     "Transpose": _transpose,
     "BatchNormalization": _simple(SCALE),
     "Sigmoid": _simple(Kind.SIGMOID),
@@ -340,9 +350,7 @@ _OPERATORS: Mapping[str, Add] = {
         "Reciprocal Selu Softmax Softplus Softsign Sqrt Tanh",
         _simple(Kind.LOOKUP),
     ),
-    **_every(
-        "DepthToSpace Expand Gather Slice SpaceToDepth Split Tile", _simple(Kind.MOVE)
-    ),
+    **_every("DepthToSpace Expand Gather Slice SpaceToDepth Tile", _simple(Kind.MOVE)),
     **_every("ArgMax ArgMin TopK", _simple(Kind.REDUCE)),
 }
 """ONNX's operators by type."""

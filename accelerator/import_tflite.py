@@ -36,7 +36,9 @@ def import_tflite(path: Path) -> Workload:
         raise
     except (struct.error, IndexError, TypeError, ValueError, AttributeError) as error:
         # What reading beyond the end of a flatbuffer raises.
-        raise damaged(path.name, type(error).__name__) from error
+        early = isinstance(error, struct.error | IndexError)
+        why = "it ends early" if early else f"{type(error).__name__}: {error}"
+        raise damaged(path.name, why) from error
 
 
 class _Reader:
@@ -66,7 +68,7 @@ class _Reader:
             )
         number = add(self, op)
         for output in op.outputs:
-            self.values[output] = number
+            self.values.setdefault(output, number)
 
     def read(self, op: TfliteOperator) -> tuple[int, ...]:
         """The steps that an operator reads; constants are left out."""
@@ -234,6 +236,21 @@ def _resize(window: tuple[int, int]) -> Add:
     return add
 
 
+def _parts(reader: _Reader, op: TfliteOperator) -> int:
+    """A copy of each part of a value."""
+    [*_, last] = (
+        reader.values.setdefault(
+            output,
+            reader.graph.add(
+                Step(f"{op.name}/{part}", Kind.MOVE, reader.read(op)[:1],
+                     reader.file.shape(output))
+            ),
+        )
+        for part, output in enumerate(op.outputs)
+    )  # fmt: skip
+    return last
+
+
 def _every(words: str, add: Add) -> dict[str, Add]:
     return dict.fromkeys(words.split(), add)
 
@@ -249,6 +266,7 @@ _OPERATORS: Mapping[str, Add] = {
     "HARD_SWISH": _simple(Kind.HSWISH),
     "RESIZE_NEAREST_NEIGHBOR": _resize((1, 1)),
     "RESIZE_BILINEAR": _resize((2, 2)),
+    **_every("SPLIT SPLIT_V UNPACK", _parts),
     **_every("AVERAGE_POOL_2D L2_POOL_2D", _pool(Kind.AVERAGE)),
     "MAX_POOL_2D": _pool(Kind.POOL),
     **_every("MEAN SUM REDUCE_MAX REDUCE_MIN REDUCE_PROD", _reduce),
@@ -265,8 +283,8 @@ _OPERATORS: Mapping[str, Add] = {
     ),
     **_every(
         "BATCH_TO_SPACE_ND BROADCAST_TO DEPTH_TO_SPACE GATHER PACK SLICE "
-        "SPACE_TO_BATCH_ND SPACE_TO_DEPTH SPLIT SPLIT_V STRIDED_SLICE TILE TRANSPOSE "
-        "UNPACK REVERSE_V2",
+        "SPACE_TO_BATCH_ND SPACE_TO_DEPTH STRIDED_SLICE TILE TRANSPOSE "
+        "REVERSE_V2",
         _simple(Kind.MOVE),
     ),
     **_every("ARG_MAX ARG_MIN TOPK_V2", _simple(Kind.REDUCE)),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nahas.accelerator.graph import Shape, UnsupportedError
+from nahas.accelerator.graph import LARGEST, Shape, UnsupportedError
 
 
 def damaged(name: str, why: str) -> UnsupportedError:
@@ -87,7 +87,7 @@ class TfliteFile:
     def shape(self, tensor: int) -> Shape:
         """Rows, columns, channels of a tensor; batches lie on top of each other."""
         found = self.graph.Tensors(tensor)
-        sizes = [found.Shape(i) for i in range(found.ShapeLength())]
+        sizes = self.sizes(tensor)
         signature = [
             found.ShapeSignature(i) for i in range(found.ShapeSignatureLength())
         ]
@@ -103,7 +103,14 @@ class TfliteFile:
     def sizes(self, tensor: int) -> list[int]:
         """A tensor's own shape."""
         found = self.graph.Tensors(tensor)
-        return [found.Shape(i) for i in range(found.ShapeLength())]
+        sizes = [found.Shape(i) for i in range(found.ShapeLength())]
+        if prod(sizes) > LARGEST:
+            label = (found.Name() or b"?").decode(errors="replace")
+            raise UnsupportedError(
+                f"Tensor {label} of {self.name} must have at most {LARGEST:,} elements."
+                f" Received {' x '.join(map(str, sizes))}."
+            )
+        return sizes
 
     def constant(self, tensor: int) -> list[int]:
         """The integers of a constant tensor."""

@@ -12,6 +12,7 @@ DATA = Path(
 SOURCES = {
     "technology/cacti7_sram_22nm_and_up.csv": "github.com/HewlettPackard/cacti",
     "accuracy/imagenet_published.csv": "the sources named in its rows",
+    "models/mobilenet_v1_0.25_128_quant.tflite": "github.com/google-coral/test_data",
     "models/mobilenet_v2_1.0_224_quant.tflite": "github.com/google-coral/test_data",
     "images/fashion_mnist_mini.npz": "github.com/zalandoresearch/fashion-mnist",
 }

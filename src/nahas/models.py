@@ -83,6 +83,9 @@ def resolve(model: Any) -> Model:
         return _of_file(Path(text))
     if _is_file(f"{text}/{BEST}"):
         return _of_file(Path(text) / BEST)
+    if Path(text).suffix.lower() in _IMPORTERS:
+        found = "a folder" if Path(text).is_dir() else "nothing"
+        raise ValueError(f"The model file {text} must be a file. Found {found} there.")
     if " " not in text and not text.startswith("{"):
         return _of_network(text, _network_of_word(text))
     return _parse(text, "network")
@@ -95,7 +98,8 @@ def _of_network(
 
 
 def _application(text: str) -> Model:
-    from nahas.accelerator.import_keras import applications, import_keras
+    from nahas.accelerator.import_keras import import_keras
+    from nahas.accelerator.keras_sources import applications
 
     name, models = text.removeprefix(PREFIX), applications()
     if name not in models:
@@ -108,17 +112,15 @@ def _application(text: str) -> Model:
 
 
 def _of_file(path: Path) -> Model:
-    importers: dict[str, Callable[[Path], Workload]] = {
-        ".keras": _read_keras, ".tflite": _read_tflite, ".onnx": _read_onnx,
-    }  # fmt: skip
-    importer = importers.get(path.suffix.lower())
+    importer = _IMPORTERS.get(path.suffix.lower())
     return (
         Model(path.name, importer(path)) if importer else _parse(_read(path), path.name)
     )
 
 
 def _read_keras(path: Path) -> Workload:
-    from nahas.accelerator.import_keras import import_keras, read_keras
+    from nahas.accelerator.import_keras import import_keras
+    from nahas.accelerator.keras_sources import read_keras
 
     return import_keras(read_keras(path))
 
@@ -133,6 +135,11 @@ def _read_onnx(path: Path) -> Workload:
     from nahas.accelerator.import_onnx import import_onnx
 
     return import_onnx(path)
+
+
+_IMPORTERS: dict[str, Callable[[Path], Workload]] = {
+    ".keras": _read_keras, ".tflite": _read_tflite, ".onnx": _read_onnx,
+}  # fmt: skip
 
 
 def _network_of_word(word: str) -> Network:

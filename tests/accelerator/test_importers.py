@@ -1,6 +1,7 @@
 """Model files as workloads: the same model in three formats, and broken ones."""
 
 import warnings
+from collections import Counter
 from contextlib import suppress
 
 import keras
@@ -10,9 +11,10 @@ import pytest
 from nahas.accelerator.cost_model import evaluate
 from nahas.accelerator.graph import UnsupportedError
 from nahas.accelerator.grid import BASELINE
-from nahas.accelerator.import_keras import applications, import_keras, read_keras
+from nahas.accelerator.import_keras import import_keras
 from nahas.accelerator.import_onnx import import_onnx
 from nahas.accelerator.import_tflite import import_tflite
+from nahas.accelerator.keras_sources import applications, read_keras
 from nahas.accelerator.workload import Kind
 from nahas.search_space.lower import lower
 from nahas.search_space.published import PUBLISHED
@@ -136,6 +138,58 @@ def test_shapes_that_are_not_fixed_are_refused():
         import_keras(model)
 
 
+@keras.saving.register_keras_serializable("tests")
+class Known(keras.layers.Layer):
+    def call(self, x):
+        return x
+
+
+class Unknown(keras.layers.Layer):
+    def call(self, x):
+        return x
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (keras.layers.Lambda(lambda x: 2 * x, name="twice"),
+         "Layer twice of class Lambda in m.keras cannot be costed: its code is not"),
+        (Unknown(name="own"), "Layer own of class Unknown in m.keras cannot be costed"),
+    ],
+)  # fmt: skip
+def test_layers_whose_code_no_file_holds_are_refused_by_name(tmp_path, layer, message):
+    image = keras.Input((8, 8, 4))
+    # In a model in a model too.
+    inner = keras.Sequential([keras.Input((8, 8, 4)), layer])
+    keras.Model(image, inner(image)).save(tmp_path / "m.keras")
+    with pytest.raises(UnsupportedError, match=message):
+        read_keras(tmp_path / "m.keras")
+
+
+def test_a_registered_layer_is_read_and_then_refused_by_name(tmp_path):
+    image = keras.Input((8, 8, 4))
+    keras.Model(image, Known(name="mine")(image)).save(tmp_path / "m.keras")
+    with pytest.raises(UnsupportedError, match="Layer mine of class Known cannot be"):
+        import_keras(read_keras(tmp_path / "m.keras"))
+
+
+def test_transposed_convolutions_of_keras_are_read():
+    """Every input meets the whole kernel; the 3x3 one is filled up to 4x4."""
+    image = keras.Input((8, 8, 4))
+    for kernel, taps in ((2, 4), (3, 16), (4, 16)):
+        layer = keras.layers.Conv2DTranspose(6, kernel, strides=2, padding="same")
+        work = import_keras(keras.Model(image, layer(image)))
+        assert kinds(work) == ["CONV", "MOVE"]
+        assert work.macs.sum() == 64 * 4 * 6 * taps
+
+
+def test_attention_is_refused_by_name():
+    image = keras.Input((8, 4))
+    layer = keras.layers.MultiHeadAttention(2, 4, name="attend")
+    with pytest.raises(UnsupportedError, match="attend of class MultiHeadAttention"):
+        import_keras(keras.Model(image, layer(image, image)))
+
+
 def test_what_is_no_keras_file_is_refused(tmp_path):
     path = tmp_path / "broken.keras"
     path.write_bytes(b"PK nonsense")
@@ -160,6 +214,36 @@ def test_a_tflite_file_with_flipped_bytes_is_refused_or_read(tflite, tmp_path):
         path.write_bytes(data)
         with suppress(UnsupportedError):  # nothing else may come
             import_tflite(path)
+
+
+def test_a_tflite_operator_that_is_not_known_is_refused_by_number(tflite, tmp_path):
+    import tflite as schema
+
+    data, path = bytearray(tflite.read_bytes()), tmp_path / "unknown.tflite"
+    table = schema.Model.GetRootAs(data, 0).OperatorCodes(0)._tab
+    place = table.Pos + table.Offset(10)  # the builtin code, where it is wide
+    assert table.Offset(10)
+    data[place : place + 4] = (999).to_bytes(4, "little")
+    path.write_bytes(data)
+    with pytest.raises(
+        UnsupportedError,
+        match=r"Operator \d+:.* of type operator 999 in unknown.tflite",
+    ):
+        import_tflite(path)
+
+
+def test_a_tflite_tensor_of_ten_gigabytes_is_refused(tflite, tmp_path):
+    import tflite as schema
+
+    data, path = bytearray(tflite.read_bytes()), tmp_path / "huge.tflite"
+    graph = schema.Model.GetRootAs(data, 0).Subgraphs(0)
+    table = graph.Tensors(graph.Operators(0).Outputs(0))._tab
+    place = table.Vector(table.Offset(4))  # the shape
+    for axis, size in enumerate((1, 100_000, 100_000, 1)):
+        data[place + 4 * axis : place + 4 * axis + 4] = size.to_bytes(4, "little")
+    path.write_bytes(data)
+    with pytest.raises(UnsupportedError, match="100000 x 100000"):
+        import_tflite(path)
 
 
 def onnx_file(path, nodes, shape, *, initializers=(), out=None):
@@ -226,6 +310,15 @@ def test_channels_last_is_a_view(tmp_path):
          "of type NonZero in m.onnx cannot be costed"),
         ([("MatMul", ["image", "image"], ["result"], {})], [1, 3, 8, 8],
          "it multiplies two computed values"),
+        ([("Relu", ["image"], ["made"], {}),
+          ("Conv", ["image", "made"], ["result"], {})], [8, 8, 3, 3],
+         "Node result of type Conv in m.onnx cannot be costed: it must multiply"),
+        ([("ConvTranspose", ["image", "w"], ["result"], {"dilations": [2, 2]})],
+         [1, 8, 8, 8], "ConvTranspose in m.onnx cannot be costed: it is dilated"),
+        ([("Relu", ["nowhere"], ["result"], {"name": "lost"})], [1, 3, 8, 8],
+         "Node lost of type Relu in m.onnx must read .* Received nowhere"),
+        ([("Conv", ["image"], ["result"], {"name": "bare"})], [1, 3, 8, 8],
+         "Node bare of type Conv in m.onnx must have the inputs"),
     ],
 )  # fmt: skip
 def test_onnx_that_cannot_be_costed_is_refused(tmp_path, nodes, shape, message):
@@ -240,9 +333,69 @@ def test_a_tensor_of_ten_gigabytes_is_refused_unread(tmp_path):
 
     huge = TensorProto(name="w", data_type=TensorProto.INT8, dims=[100_000, 100_000])
     nodes = [("MatMul", ["image", "w"], ["result"], {})]
-    path = onnx_file(tmp_path / "m.onnx", nodes, [1, 100_000], initializers=[huge])
-    with pytest.raises(UnsupportedError, match="100000 x 100000"):
+    constant = ("Constant", [], ["w"], {"value": huge})
+    for made, held in ((nodes, [huge]), ([constant, *nodes], [])):
+        path = onnx_file(tmp_path / "m.onnx", made, [1, 100_000], initializers=held)
+        with pytest.raises(UnsupportedError, match="100000 x 100000"):
+            import_onnx(path)
+
+
+def test_a_node_that_holds_a_graph_is_refused_though_its_condition_is_constant(
+    tmp_path,
+):
+    from onnx import TensorProto, helper
+
+    out = helper.make_tensor_value_info("r", TensorProto.FLOAT, [1, 3, 8, 8])
+    branch = helper.make_graph(
+        [helper.make_node("Relu", ["image"], ["r"])], "branch", [], [out]
+    )
+    branches = {"name": "choice", "then_branch": branch, "else_branch": branch}
+    path = onnx_file(
+        tmp_path / "m.onnx",
+        [("If", ["yes"], ["result"], branches)],
+        [1, 3, 8, 8],
+        initializers=[helper.make_tensor("yes", TensorProto.BOOL, [], [True])],
+    )
+    with pytest.raises(UnsupportedError, match="Node choice of type If in"):
         import_onnx(path)
+
+
+def test_the_parts_of_a_split_have_shapes_of_their_own(tmp_path):
+    """Of 6 channels 4 go one way and 2 the other, through 1x1 convolutions to 8."""
+    from onnx import TensorProto, helper
+
+    sizes = helper.make_tensor("sizes", TensorProto.INT64, [2], [4, 2])
+    nodes = [
+        ("Split", ["image", "sizes"], ["a", "b"], {"axis": 1}),
+        ("Conv", ["a", "v"], ["c"], {}),
+        ("Conv", ["b", "w"], ["d"], {}),
+        ("Add", ["c", "d"], ["result"], {}),
+    ]
+    weights = [sizes, tensor("v", 8, 4, 1, 1), tensor("w", 8, 2, 1, 1)]
+    path = onnx_file(tmp_path / "m.onnx", nodes, [1, 6, 8, 8], initializers=weights)
+    work = import_onnx(path)
+    assert kinds(work) == ["MOVE", "MOVE", "CONV", "CONV", "ADD"]
+    assert work.operators["channels"].tolist() == [4, 2, 4, 2, 16]
+    assert work.macs.sum() == 64 * 8 * 6
+
+
+def test_the_groups_of_a_transposed_convolution_count(tmp_path):
+    path = onnx_file(
+        tmp_path / "m.onnx",
+        [
+            (
+                "ConvTranspose",
+                ["image", "w"],
+                ["result"],
+                {"strides": [2, 2], "group": 3},
+            )
+        ],
+        [1, 3, 8, 8],
+        initializers=[tensor("w", 3, 1, 2, 2)],
+    )
+    work = import_onnx(path)
+    assert kinds(work) == ["DEPTHWISE", "MOVE"]
+    assert work.macs.sum() == 64 * 3 * 4
 
 
 def test_what_is_no_onnx_file_is_refused(tmp_path):
@@ -257,3 +410,12 @@ def test_published_tflite_files(data_file):
     work = import_tflite(data_file("models/mobilenet_v2_1.0_224_quant.tflite"))
     assert work.macs.sum() == pytest.approx(300.8e6, rel=1e-3)
     assert len(work) == 65
+
+
+def test_a_small_published_tflite_file(data_file):
+    """MobileNet v1 0.25 at 128x128: 14 million MACs, by its authors' table."""
+    work = import_tflite(data_file("models/mobilenet_v1_0.25_128_quant.tflite"))
+    assert work.macs.sum() == 13_570_304
+    assert Counter(kinds(work)) == {
+        "CONV": 15, "DEPTHWISE": 13, "POOL": 1, "LOOKUP": 1,
+    }  # fmt: skip

@@ -60,6 +60,20 @@ def test_model_files_are_read_by_their_endings(tmp_path):
             resolve(path)
 
 
+def test_a_model_file_that_is_none_is_refused_by_what_lies_there(tmp_path):
+    for ending in (".keras", ".tflite", ".onnx"):
+        path = tmp_path / f"absent{ending}"
+        with pytest.raises(ValueError, match=rf"absent\{ending} must be a file"):
+            resolve(path)
+        path.mkdir()
+        with pytest.raises(ValueError, match="Found a folder there"):
+            resolve(str(path))
+        empty = tmp_path / f"empty{ending}"
+        empty.touch()
+        with pytest.raises(ValueError, match=rf"empty\{ending}.*( is no| is not)"):
+            resolve(empty)
+
+
 def test_a_keras_model_is_a_model():
     import keras
 
