@@ -3,10 +3,11 @@
 import json
 import zipfile
 from collections.abc import Callable, Iterator
+from math import prod
 from pathlib import Path
 from typing import Any
 
-from nahas.accelerator.graph import UnsupportedError
+from nahas.accelerator.graph import LARGEST, UnsupportedError
 from nahas.accelerator.quiet import quiet_import
 
 
@@ -19,7 +20,9 @@ def read_keras(path: Path) -> Any:
     with quiet_import():
         import keras
 
-    _refuse_foreign_layers(path)
+    if not zipfile.is_zipfile(path):
+        raise UnsupportedError(f"{path} is no Keras model: it is no zip archive.")
+    _check_layers(path)
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # whatever a damaged file makes Keras raise
@@ -49,38 +52,55 @@ def applications() -> dict[str, Callable[[], Any]]:
     }
 
 
-def _refuse_foreign_layers(path: Path) -> None:
-    """Names the first layer whose code a `.keras` file does not hold.
+def _check_layers(path: Path) -> None:
+    """Names the first layer that Keras should not be asked to build.
 
-    Keras's own message would print the whole model.
+    One whose code a `.keras` file does not hold: Keras's own message would print the
+    whole model. And one so large that it cannot be true: Keras would fill its weights.
     """
     import keras
 
     try:
         with zipfile.ZipFile(path) as archive:
-            config = json.loads(archive.read("config.json"))
+            layers = list(_layers(json.loads(archive.read("config.json"))))
     except (OSError, KeyError, ValueError, RecursionError, zipfile.BadZipFile):
         return  # no model at all, which Keras says in words
-    for table in _tables(config):
-        if "build_config" not in table and "inbound_nodes" not in table:
-            continue  # no layer
+    for table in layers:
         kind, module = str(table.get("class_name")), str(table.get("module"))
         known = keras.saving.get_registered_object(table.get("registered_name"))
+        name = table["config"].get("name")
+        where = f"Layer {name}" if name else "The model"
         if kind == "Lambda" or (not module.startswith("keras") and known is None):
-            name = dict(table.get("config") or {}).get("name")
-            where = f"Layer {name}" if name else "The model"
             raise UnsupportedError(
                 f"{where} of class {kind} in {path.name} cannot be costed: its code is "
                 "not in the file. Convert the model to TFLite or ONNX instead."
             )
+        if (weights := _weights(table)) > LARGEST:
+            raise UnsupportedError(
+                f"{where} of class {kind} in {path.name} must have at most "
+                f"{LARGEST:,} weights. Received {weights:,}."
+            )
 
 
-def _tables(value: Any) -> Iterator[dict[str, Any]]:
-    """All tables of a JSON value, the inner ones first."""
+def _weights(table: dict[str, Any]) -> int:
+    """Weights of a dense layer or a convolution; 0 for any other layer."""
+    config = table["config"]
+    shape = dict(table.get("build_config") or {}).get("input_shape")
+    channels = shape[-1] if shape and isinstance(shape, list) else None
+    filters = config.get("units") or config.get("filters")
+    kernel = config.get("kernel_size") or [1]
+    sizes = [channels, filters, *(kernel if isinstance(kernel, list) else [kernel])]
+    return prod(sizes) if all(isinstance(size, int) for size in sizes) else 0
+
+
+def _layers(value: Any) -> Iterator[dict[str, Any]]:
+    """All tables of a JSON value that describe a layer or model, inner ones first."""
     if isinstance(value, dict):
         for item in value.values():
-            yield from _tables(item)
-        yield value
+            yield from _layers(item)
+        built = "build_config" in value or "inbound_nodes" in value
+        if built and isinstance(value.get("config"), dict):
+            yield value
     elif isinstance(value, list):
         for item in value:
-            yield from _tables(item)
+            yield from _layers(item)

@@ -1,6 +1,7 @@
 """Model files as workloads: the same model in three formats, and broken ones."""
 
 import warnings
+import zipfile
 from collections import Counter
 from contextlib import suppress
 
@@ -85,14 +86,18 @@ def test_tflite_says_the_same(model, tflite):
     assert latencies[1] == pytest.approx(latencies[0], rel=0.02)
 
 
-def test_a_keras_file_says_the_same(model, tmp_path):
-    path = tmp_path / "small.keras"
+def save(model, path):
     with warnings.catch_warnings():
         # TensorFlow's variables do not know NumPy 2's `copy`.
         warnings.filterwarnings(
             "ignore", "__array__ implementation", DeprecationWarning
         )
         model.save(path)
+
+
+def test_a_keras_file_says_the_same(model, tmp_path):
+    path = tmp_path / "small.keras"
+    save(model, path)
     again = import_keras(read_keras(path))
     assert (again.operators == import_keras(model).operators).all()
 
@@ -164,6 +169,19 @@ def test_layers_whose_code_no_file_holds_are_refused_by_name(tmp_path, layer, me
     keras.Model(image, inner(image)).save(tmp_path / "m.keras")
     with pytest.raises(UnsupportedError, match=message):
         read_keras(tmp_path / "m.keras")
+
+
+def test_a_keras_layer_of_ten_gigabytes_is_refused_unbuilt(tmp_path):
+    image = keras.Input((8,))
+    model = keras.Model(image, keras.layers.Dense(9, name="wide")(image))
+    save(model, tmp_path / "small.keras")
+    with zipfile.ZipFile(tmp_path / "small.keras") as archive:
+        config = archive.read("config.json").decode()
+    config = config.replace('"units": 9', '"units": 100000')
+    with zipfile.ZipFile(tmp_path / "huge.keras", "w") as archive:
+        archive.writestr("config.json", config.replace("[null, 8]", "[null, 100000]"))
+    with pytest.raises(UnsupportedError, match=r"wide .* at most .* 10,000,000,000"):
+        read_keras(tmp_path / "huge.keras")
 
 
 def test_a_registered_layer_is_read_and_then_refused_by_name(tmp_path):
