@@ -129,7 +129,7 @@ class _Reader:
         import onnx
 
         for attribute in node.attribute:
-            if attribute.name == name:
+            if attribute.name == name and attribute.type:
                 value = onnx.helper.get_attribute_value(attribute)
                 return list(value) if hasattr(value, "__len__") else value
         return default

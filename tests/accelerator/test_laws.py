@@ -30,8 +30,8 @@ from nahas.train.model import build_model
 # Before TensorFlow starts to work: other tests train, on one thread.
 prepare()
 
-some = settings(deadline=None, max_examples=60)
-few = settings(deadline=None, max_examples=12)
+some = settings(deadline=None, max_examples=150)
+few = settings(deadline=None, max_examples=20)
 
 SIZES = st.sampled_from((1, 2, 5, 7, 14, 28, 56, 112))
 WINDOWS = st.integers(1, 7)
