@@ -35,7 +35,8 @@ class OperatorCosts:
         macs: [N].
         utilization: [N] MACs over the peak MACs of its cycles.
         io_bytes: [N] over the I/O, at its turn or fetched ahead.
-        spilled_bytes: [N] of its output that do not fit on chip.
+        spilled_bytes: [N] of its output that go to DRAM: what does not fit on chip, and
+            all of an output of the network.
         live_bytes: [N] of activations on chip while it runs.
         fused: [N] whether it takes turns with the next, stripe by stripe, so that its
             output never is whole.
