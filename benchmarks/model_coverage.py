@@ -276,7 +276,7 @@ take turns with the next one, so that their output never is whole.
 | model | input | ms | spilled, MiB | chained | spilled from TFLite, MiB |
 |---|---|---|---|---|---|
 {"".join(map(_line_of_small, ordered))}
-Not read: {", ".join(missing) or "none"}.{failures}
+Not run yet: {", ".join(missing) or "none"}.{failures}
 
 Made with {versions}, Python {host.python_version()}; seed 0, and no machine matters.
 """
