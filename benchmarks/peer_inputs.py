@@ -27,6 +27,8 @@ NETWORKS = {
 }
 """The networks of every comparison, at 224x224: a published one of ours, or Keras's."""
 
+POOLS = (Kind.POOL, Kind.AVERAGE)
+
 
 def network(name: str) -> Workload:
     """The operators of one of `NETWORKS`."""
@@ -124,9 +126,9 @@ def _nodes(
             pads=[*before, *after],
             group=int(op["groups"]),
         )
-    elif kind is Kind.POOL and op["out_height"] == op["out_width"] == 1:
+    elif kind in POOLS and op["out_height"] == op["out_width"] == 1:
         yield helper.make_node("GlobalAveragePool", inputs, [name], name)
-    elif kind is Kind.POOL:
+    elif kind in POOLS:
         before, after = padding(
             int(op["height"]), int(op["out_height"]), kernel[0],
             int(op["stride_height"]),
