@@ -195,7 +195,7 @@ def _parts(register_file_kib: float) -> dict[str, Technology]:
     everything = technology(register_file_kib)
     registers, memory = everything.sram.pj_per_byte
     nothing = _constant(0.0, "pJ")
-    none = 1e-15  # tables interpolate logarithms
+    none = 1e-12  # tables interpolate logarithms
 
     def memories(*pj_per_byte: float) -> SramTable:
         return replace(everything.sram, pj_per_byte=pj_per_byte)
