@@ -191,26 +191,35 @@ def _with(space: SearchSpace, block: int, values: Mapping[str, Any]) -> Network:
 
 
 def _judged(choices: list[Choice]) -> tuple[Choice, ...]:
+    # Fused blocks that are no faster than plain ones go first: nothing may lose to what
+    # is dropped itself, or of two that tie each would be dropped for the other.
+    plain = {_size(choice): choice for choice in choices if choice.kind == "ibn"}
+    in_vain = [
+        choice.kind == "fused_ibn"
+        and plain[_size(choice)].latency_ms <= choice.latency_ms
+        for choice in choices
+    ]
+    rivals = [c for c, vain in zip(choices, in_vain, strict=True) if not vain]
     judged = []
-    for choice in choices:
-        better = [other for other in choices if _beats(other, choice)]
+    for choice, vain in zip(choices, in_vain, strict=True):
+        better = [other for other in rivals if _beats(other, choice)]
+        if vain:
+            better.append(plain[_size(choice)])
         loses_to = str(min(better, key=lambda o: o.latency_ms)) if better else None
         judged.append(replace(choice, loses_to=loses_to))
     return tuple(judged)
 
 
+def _size(choice: Choice) -> tuple[int, float, int]:
+    """What a plain and a fused block have alike."""
+    return choice.kernel, choice.expansion, choice.groups
+
+
 def _beats(other: Choice, choice: Choice) -> bool:
-    """Whether there is no reason to search a choice where there is another."""
+    """Whether one choice is no dearer and can do more, or can do as much for less."""
     no_dearer = (
         other.latency_ms <= choice.latency_ms and other.energy_mj <= choice.energy_mj
     )
-    can_do_more = other.can_do_all_of(choice)
-    same = choice.can_do_all_of(other) and can_do_more
     cheaper = other.latency_ms < choice.latency_ms or other.energy_mj < choice.energy_mj
-    plain_is_no_slower = (
-        choice.kind == "fused_ibn"
-        and replace(choice, kind="ibn").can_do_all_of(other)
-        and other.can_do_all_of(replace(choice, kind="ibn"))
-        and other.latency_ms <= choice.latency_ms
-    )
-    return (no_dearer and can_do_more and (not same or cheaper)) or plain_is_no_slower
+    can_do_more = not choice.can_do_all_of(other)
+    return no_dearer and other.can_do_all_of(choice) and (can_do_more or cheaper)

@@ -7,6 +7,9 @@ import pytest
 
 from nahas.accelerator.cost_model import evaluate
 from nahas.accelerator.presets import PRESETS
+from nahas.accelerator.technology import NODE_22NM, Constant
+from nahas.accelerator.template import Capabilities, Platform
+from nahas.accelerator.workload import Kind
 from nahas.search_space.joint import joint_space
 from nahas.search_space.lower import lower
 from nahas.search_space.network_spaces import s1, s2, s3
@@ -30,15 +33,12 @@ def test_every_choice_of_every_block_is_simulated_plain_and_fused(found):
     assert all(choice.latency_ms > 0 for block in blocks for choice in block)
 
 
-def test_what_is_dropped_loses_and_what_is_kept_does_not(found):
+def test_what_is_dropped_loses_to_a_choice_worth_having_and_what_is_kept_does_not(
+    found,
+):
     for block in found[2]:
+        worth = [choice for choice in block if not _in_vain(choice, block)]
         for choice in block:
-            twin = [
-                other for other in block
-                if (other.kernel, other.expansion, other.groups)
-                == (choice.kernel, choice.expansion, choice.groups)
-                and other.kind == "ibn"
-            ]  # fmt: skip
             beaten = any(
                 other.kernel >= choice.kernel
                 and other.expansion >= choice.expansion
@@ -47,12 +47,37 @@ def test_what_is_dropped_loses_and_what_is_kept_does_not(found):
                 and other.latency_ms <= choice.latency_ms
                 and other.energy_mj <= choice.energy_mj
                 and other is not choice
-                for other in block
+                for other in worth
             )
-            no_faster = (
-                choice.kind == "fused_ibn" and twin[0].latency_ms <= choice.latency_ms
-            )
-            assert (choice.loses_to is not None) == (beaten or no_faster)
+            dropped = beaten or _in_vain(choice, block)
+            assert (choice.loses_to is not None) == dropped
+
+
+def _in_vain(choice, block):
+    (twin,) = [
+        other for other in block
+        if (other.kernel, other.expansion, other.groups)
+        == (choice.kernel, choice.expansion, choice.groups)
+        and other.kind == "ibn"
+    ]  # fmt: skip
+    return choice.kind == "fused_ibn" and twin.latency_ms <= choice.latency_ms
+
+
+def test_of_a_plain_and_a_fused_block_that_tie_the_plain_one_stays():
+    # Where no operator costs anything, all choices cost the same.
+    free = Platform(
+        weights="kept",
+        host_ms=1.0,
+        parameter_memory_mib=100.0,
+        capabilities=Capabilities(fused=tuple(Kind)),
+        technology=NODE_22NM.with_constants(
+            {"mac_energy": Constant(0.0, "pJ", "free", 0.0, 0.0)}
+        ),
+    )
+    for block in profile(SPACES["s2"], PRESETS["baseline"].accelerator, free):
+        assert len({(choice.latency_ms, choice.energy_mj) for choice in block}) == 1
+        kept = [str(choice) for choice in block if choice.loses_to is None]
+        assert kept == ["ibn_k7_e6"]
 
 
 def test_each_block_keeps_a_choice_and_its_fastest_one_or_an_equal(found):
