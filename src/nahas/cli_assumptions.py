@@ -4,7 +4,7 @@ import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from nahas.output import number, percent, print_table
+from nahas.output import in_words, number, percent, print_table
 
 if TYPE_CHECKING:
     from nahas.accelerator.template import Platform
@@ -141,9 +141,7 @@ def print_robustness(found: "Robustness") -> None:
 
 
 def _versus(other: "Simulation") -> str:
-    values = asdict(other.accelerator).items()
-    knobs = ", ".join(f"{name} {value:g}" for name, value in values)
-    return f"against {other.model.name} on {knobs}"
+    return f"against {other.model.name} on {in_words(other.accelerator)}"
 
 
 def _label(cost: str) -> str:

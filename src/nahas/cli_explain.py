@@ -1,12 +1,11 @@
 """The command `explain`: why a pair costs what it costs."""
 
 import argparse
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nahas.model_and_machine import MODEL, machine
-from nahas.output import number, percent, print_json, print_table
+from nahas.output import in_words, number, percent, print_json, print_table
 from nahas.usage import add_settings, add_technology, reading_input
 
 if TYPE_CHECKING:
@@ -67,8 +66,7 @@ def _explain(arguments: argparse.Namespace) -> int:
 
 def _print(found: "Explanation") -> None:
     pair = found.simulation
-    values = asdict(pair.accelerator).items()
-    print(f"{pair.model.name} on " + ", ".join(f"{name} {v:g}" for name, v in values))
+    print(f"{pair.model.name} on {in_words(pair.accelerator)}")
     costs = pair.summary()
     print(
         f"{number(costs['latency_ms'])} ms, {number(costs['energy_mj'])} mJ, "

@@ -15,7 +15,7 @@ from nahas.cli_assumptions import (
     provenance,
 )
 from nahas.model_and_machine import MODEL, check_top, machine
-from nahas.output import number, percent, print_json, print_table
+from nahas.output import in_words, number, percent, print_json, print_table
 from nahas.usage import UsageError, add_settings, add_technology, reading_input
 
 if TYPE_CHECKING:
@@ -149,10 +149,9 @@ def _print_simulation(found: "Simulation", top: int | None) -> None:
 
     first = found.workload.operators[0]
     size = f"{first['height']}x{first['width']}"
-    values = asdict(found.accelerator).items()
     node = found.platform.technology.node_nm
     print(f"{found.model.name} at {size} in {node} nm on")
-    print(", ".join(f"{name} {value:g}" for name, value in values))
+    print(in_words(found.accelerator))
     print()
     sides = [found.with_weights(weights).summary() for weights in WEIGHTS]
     rows = [

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 import rich.progress as bars
@@ -59,6 +60,17 @@ def number(value: float | None, digits: int = 4) -> str:
 def percent(value: float | None) -> str:
     """A fraction as a percentage with two decimals, a dash for None."""
     return "-" if value is None else f"{100 * value:.2f} %"
+
+
+def in_words(accelerator: Any) -> str:
+    """An accelerator's knobs in a line.
+
+    >>> from nahas.accelerator.grid import BASELINE
+    >>> in_words(BASELINE)[:25]
+    'pes_x 4, pes_y 4, simd_un'
+    """
+    knobs = asdict(accelerator).items()
+    return ", ".join(f"{name} {value:g}" for name, value in knobs)
 
 
 def print_table(
