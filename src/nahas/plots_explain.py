@@ -68,7 +68,13 @@ def _draw_knobs(axes: Axes, found: "Explanation") -> None:
 
 def _draw_roofline(axes: Axes, found: "Explanation", rows: "pd.DataFrame") -> None:
     pair = found.simulation
+    axes.set(
+        xlabel="MACs a byte over the I/O", ylabel="MACs a cycle",
+        title="Roofline (above the slope: weights fetched ahead)",
+    )  # fmt: skip
     busy = rows[(rows["macs"] > 0) & (rows["cycles"] > 0)]
+    if busy.empty:  # a network of pools alone, say
+        return
     intensity = (busy["macs"] / busy["io_bytes"].clip(lower=1)).to_numpy()
     axes.scatter(
         intensity, busy["macs"] / busy["cycles"], c=[*map(_colour, busy["bound"])],
@@ -78,11 +84,7 @@ def _draw_roofline(axes: Axes, found: "Explanation", rows: "pd.DataFrame") -> No
     rate = pair.accelerator.io_bandwidth_gbps * 1e3 / pair.platform.clock_mhz
     x = np.geomspace(float(intensity.min()) / 2, float(intensity.max()) * 2, 200)
     axes.plot(x, np.minimum(peak, rate * x), color="black", linewidth=1.0)
-    axes.set(
-        xscale="log", yscale="log", xlabel="MACs a byte over the I/O",
-        ylabel="MACs a cycle",
-        title="Roofline (above the slope: weights fetched ahead)",
-    )  # fmt: skip
+    axes.set(xscale="log", yscale="log")
 
 
 def _draw_memory(axes: Axes, found: "Explanation", rows: "pd.DataFrame") -> None:

@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 
 import nahas as nh
+from nahas.accelerator.workload import Kind, Operator, workload
 from nahas.explain import explain, neighbours
+from nahas.models import Model
 
 NETWORK = "r32_c10 stem_k3_s2_f16_relu6 ibn_k3_e6_f24_s2_relu6 head_f64_relu6"
 
@@ -64,6 +66,16 @@ def test_a_change_that_cannot_run_says_why():
 def test_what_cannot_run_is_refused():
     with pytest.raises(ValueError, match="cannot run has no cost to explain"):
         explain(NETWORK.replace("r32_", "r64000_").replace("s2_f16", "s1_f64"))
+
+
+def test_a_network_without_macs_has_an_empty_roofline():
+    pool = Operator("pool", Kind.POOL, (-1,), 8, 8, 4, 4, 4, 4, 2, 2, 2, 2, groups=4)
+    figure = nh.plot_explanation(explain(Model("pool", workload([[pool]]))))
+    [roofline] = [
+        axes for axes in figure.axes if axes.get_title().startswith("Roofline")
+    ]
+    assert not roofline.collections
+    assert not roofline.lines
 
 
 def test_the_command_prints_json_and_draws(capsys, tmp_path):
