@@ -18,6 +18,21 @@ class Limit(IntEnum):
     REFUSED = 3
 
 
+def power_mw(
+    energy_mj: NDArray[np.float64], latency_ms: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Mean power of back-to-back inferences (1 mJ/ms = 1 W), in the costs' shape.
+
+    >>> power_mw(np.array([0.5, np.inf]), np.array([0.25, np.inf]))
+    array([2000.,   inf])
+    """
+    power = np.full(latency_ms.shape, np.inf)
+    # Energy and latency are infinite together: their ratio is no number.
+    runs = np.isfinite(latency_ms)
+    np.divide(1000.0 * energy_mj, latency_ms, out=power, where=runs)
+    return power
+
+
 @dataclass(frozen=True, eq=False)
 class Metrics:
     """Costs of B pairs; arrays are [B] and all costs are to be minimised.
@@ -57,8 +72,8 @@ class Metrics:
 
     @property
     def power_mw(self) -> NDArray[np.float64]:
-        """[B] mean power of back-to-back inferences (1 mJ/ms = 1 W)."""
-        return 1000.0 * self.energy_mj / self.latency_ms
+        """[B] mean power of back-to-back inferences; infinite where one cannot run."""
+        return power_mw(self.energy_mj, self.latency_ms)
 
     def take(self, rows: int | Sequence[int] | NDArray[np.int64]) -> "Metrics":
         """The metrics of the given rows."""

@@ -16,7 +16,7 @@ from math import isfinite
 import numpy as np
 from numpy.typing import NDArray
 
-from nahas.accelerator.metrics import Metrics
+from nahas.accelerator.metrics import Metrics, power_mw
 
 Floats = NDArray[np.float64]
 
@@ -54,10 +54,7 @@ class Costs:
     @property
     def power_mw(self) -> Floats:
         """[B] mean power of back-to-back inferences; infinite where one cannot run."""
-        power = np.full(len(self), np.inf)
-        runs = np.isfinite(self.latency_ms)
-        np.divide(1000.0 * self.energy_mj, self.latency_ms, out=power, where=runs)
-        return power
+        return power_mw(self.energy_mj, self.latency_ms)
 
     def take(self, rows: Sequence[int] | NDArray[np.int64]) -> "Costs":
         """The costs at the given rows."""

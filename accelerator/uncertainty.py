@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nahas.accelerator.cost_model import evaluate
+from nahas.accelerator.metrics import power_mw
 from nahas.accelerator.provenance import constants, with_values
 from nahas.accelerator.technology import Constant
 from nahas.accelerator.template import PLATFORM_RANGES, Accelerator, Platform
@@ -107,7 +108,7 @@ def sample_costs(
             latency[rows, i] = found.latency_ms
             energy[rows, i] = found.energy_mj
             area[rows, i] = found.area_mm2
-    return SampledCosts(latency, energy, area, 1000.0 * energy / latency)
+    return SampledCosts(latency, energy, area, power_mw(energy, latency))
 
 
 def interval(values: Floats) -> tuple[float, float, float]:

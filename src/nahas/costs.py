@@ -5,7 +5,7 @@ The function behind `nahas simulate`, for notebooks too.
 
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from math import inf, isfinite
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -121,7 +121,7 @@ class Simulation:
             "lower_bound_ms": float(least[0]),
             "gap": finite(gap(costs.latency_ms, least)[0]),
             "energy_mj": finite(costs.energy_mj[0]),
-            "power_mw": finite(_power(costs)),
+            "power_mw": finite(costs.power_mw[0]),
             "area_mm2": finite(costs.area_mm2[0]),
             "utilization": finite(costs.utilization[0]),
             "macs": int(self.workload.macs.sum()),
@@ -185,11 +185,6 @@ def gap(latency: Floats, bound: Floats) -> Floats:
     with np.errstate(divide="ignore"):
         above: Floats = latency / np.where(none, 1.0, bound) - ~none
     return above
-
-
-def _power(costs: Metrics) -> float:
-    # An infeasible pair has infinite energy and latency: their ratio is no number.
-    return float(costs.power_mw[0]) if np.isfinite(costs.latency_ms[0]) else inf
 
 
 def _shapes(rows: "np.ndarray[Any, Any]", *names: str) -> list[str]:
