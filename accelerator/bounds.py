@@ -35,7 +35,8 @@ from numpy.typing import NDArray
 from nahas.accelerator import bound_pass, least_cycles, network_pass
 from nahas.accelerator.compiled import parallel
 from nahas.accelerator.cost_model import io_rate, ports, treatment
-from nahas.accelerator.machines import Machines
+from nahas.accelerator.distinct import distinct_rows
+from nahas.accelerator.machines import Machines, check_pairs
 from nahas.accelerator.memory_needs import needs
 from nahas.accelerator.template import Accelerator, Platform
 from nahas.accelerator.workload import Workload
@@ -89,11 +90,7 @@ def lower_bounds(
         else Machines.of(accelerators)
     )
     networks, count = workload.networks, len(machines.memory)
-    if not count or (networks != count and 1 not in (networks, count)):
-        raise ValueError(
-            "`accelerators` must be one, or as many as the workload's networks, or any "
-            f"number for a single network. Received {count} for {networks} networks."
-        )
+    check_pairs(networks, count)
     pairs = np.arange(max(networks, count))
     network = pairs if networks > 1 else np.zeros_like(pairs)
     machines = machines if count > 1 else machines.take(np.zeros_like(pairs))
@@ -118,24 +115,23 @@ def _on_chip(
 ) -> Floats:
     """[B, longest] least cycles on chip; each operator and machine is met once."""
     flat = workload.operators.view(np.int64).reshape(len(workload), -1)
-    kinds, which = np.unique(flat, axis=0, return_inverse=True)
-    which = which.reshape(-1)
+    first, which = distinct_rows(flat)
     across, down, units, lanes, register_file = machines.compute.T
     # A unit needs room for a word of weights and a sum, in half of its register file.
     working = np.maximum(np.minimum(units, register_file // 2 // 8), 1)
-    classes, of_pair = np.unique(
-        np.column_stack([across, down, working, lanes]), axis=0, return_inverse=True
-    )
+    columns = np.column_stack([across, down, working, lanes])
+    some, of_pair = distinct_rows(columns)
+    classes = columns[some]
     lengths = np.diff(workload.starts)[network]
     places = np.arange(lengths.max())
     inside = places < lengths[:, None]
     rows = np.where(inside, workload.starts[network][:, None] + places, 0)
-    keys = which[rows] * len(classes) + of_pair.reshape(-1)[:, None]
+    keys = which[rows] * len(classes) + of_pair[:, None]
     wanted, where = np.unique(keys, return_inverse=True)
     table = np.empty(len(wanted))
     with parallel(len(wanted)):
         least_cycles.fill(
-            kinds.reshape(-1).view(workload.operators.dtype),
+            workload.operators[first],
             classes,
             np.column_stack(np.divmod(wanted, len(classes))),
             ports(platform),

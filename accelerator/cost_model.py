@@ -16,7 +16,13 @@ from numpy.typing import NDArray
 
 from nahas.accelerator import network_pass
 from nahas.accelerator.compiled import parallel
-from nahas.accelerator.machines import Axes, Machines, area_mm2, leakage_mw
+from nahas.accelerator.machines import (
+    Axes,
+    Machines,
+    area_mm2,
+    check_pairs,
+    leakage_mw,
+)
 from nahas.accelerator.mapping_table import Mappings, map_grid, map_pairs
 from nahas.accelerator.metrics import Limit, Metrics
 from nahas.accelerator.template import Accelerator, Platform
@@ -65,11 +71,7 @@ def evaluate_machines(
 ) -> Metrics:
     """`evaluate` for accelerators that are arrays already."""
     networks, count = workload.networks, len(machines.memory)
-    if not count or (networks != count and 1 not in (networks, count)):
-        raise ValueError(
-            "`accelerators` must be one, or as many as the workload's networks, or any "
-            f"number for a single network. Received {count} for {networks} networks."
-        )
+    check_pairs(networks, count)
     platform = platform or Platform()
     if 1 in (networks, count):
         return _all_machines(workload, machines, platform).reshape(-1)

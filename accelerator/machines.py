@@ -54,6 +54,15 @@ class Machines:
         return self.compute[:, 0] * self.compute[:, 1]
 
 
+def check_pairs(networks: int, machines: int) -> None:
+    """Raises ValueError unless networks and machines pair up, or one is single."""
+    if not machines or (networks != machines and 1 not in (networks, machines)):
+        raise ValueError(
+            "`accelerators` must be one, or as many as the workload's networks, or any "
+            f"number for a single network. Received {machines} for {networks} networks."
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Axes:
     """A grid of machines: arrays of PEs x kinds of lanes x memories x bandwidths.
