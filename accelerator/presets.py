@@ -9,9 +9,10 @@ Coral is the Edge TPU of the Coral boards. Google's driver gives its structure
 (google-coral/libedgetpu, driver/config/beagle): 4 x 4 tiles of 64 cells, 192 KiB of
 activation memory a tile, 500 MHz; 8 MiB hold parameters, about 7.7 of them usable. How
 its cells share ports and registers is not public. What is marked fitted comes from
-`benchmarks/calibration.py`: the compiler's own cycles fix the ports, NAS-Bench-201's
-measured networks the slow operators and the instructions, and Coral's published table
-the link and the host.
+`benchmarks/calibration.py`: the compiler's own cycles say which ports and registers are
+possible, NAS-Bench-201's measured networks fix the instructions, and Coral's published
+table the link, the host, and which of the possible ports, registers and factors of slow
+operators is taken.
 """
 
 from typing import NamedTuple

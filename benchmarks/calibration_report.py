@@ -128,9 +128,11 @@ cycle than any other network's, in the measurements and in the compiler's cycles
 ## Energy of a Dev Board Micro
 
 Board power {found.energy["constants"][0]:.3f} W, and {found.energy["constants"][1]:.2f}
-joules for each that the simulator counts on the chip without leakage. Mean error of the
-{len(found.energy["measured"])} networks: {percent(energy_error(found))}; of the
-differences between any two, summed: {percent(difference_error(found))} (aim: 5 %).
+joules for each that the simulator counts on the chip without leakage: both fitted
+to all {len(found.energy["measured"])} networks, so none of them is a test. The power
+lasts as long as the inference was measured to take. Mean error:
+{percent(energy_error(found))}; of the differences between any two, summed:
+{percent(difference_error(found))} (aim: 5 %).
 
 ## Order on the Pixel 4, on the preset edge-tpu-v1, not fitted
 
@@ -186,7 +188,7 @@ def difference_error(found: Findings) -> float:
 
 
 def order(found: Findings) -> str:
-    """The two statements of docs/machine.md's order, met or missed."""
+    """Whether two statements that the published times make are met or missed."""
     by_name = {name: (a, b) for name, _, a, b in found.pixel}
     lite = [by_name[f"EfficientNetLite{i}"] for i in range(4)]
     words = []
