@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from nahas.accelerator import mapping
 from nahas.accelerator.compiled import compiled
+from nahas.accelerator.lane_use import ceil
 from nahas.accelerator.metrics import Limit
 from nahas.accelerator.workload import Kind, Workload
 
@@ -113,19 +114,14 @@ def stripe_bytes(workload: Workload) -> NDArray[np.float64]:
 
 
 @compiled(inline="always")
-def _ceil(a, b):
-    return np.ceil(a / b)
-
-
-@compiled(inline="always")
 def _read_again(weights, spilled, room):
     """I/O bytes for weights and spilled inputs that do not all fit in `room`."""
     if spilled == 0.0 or weights <= room:
         return weights + spilled
     room = max(room, 1.0)
     return min(
-        weights + spilled * _ceil(weights, room),
-        spilled + weights * _ceil(spilled, room),
+        weights + spilled * ceil(weights, room),
+        spilled + weights * ceil(spilled, room),
     )
 
 
@@ -258,7 +254,7 @@ def _run(
                 fixed = dispatch[w] if factor > 0 else 0.0
                 fetched = min(ahead[w, v], streamed)
                 pending = io - fetched
-                io_cycles = _ceil(pending, rates[w])
+                io_cycles = ceil(pending, rates[w])
                 if overlap:
                     taken = max(on_chip, io_cycles) + fixed
                     spare = max(taken * rates[w] - pending - instructions, 0.0)

@@ -44,7 +44,7 @@ class Operations:
 
 SIMPLE, DIVISION = Operations(simple=1), Operations(divisions=1)
 # A quotient and its rounding.
-_CALLS = {"ceil": DIVISION + SIMPLE, "_ceil": DIVISION + SIMPLE}
+_CALLS = {"ceil": DIVISION + SIMPLE}
 _DIVIDING = (ast.Div, ast.FloorDiv, ast.Mod)
 
 
