@@ -18,7 +18,7 @@ from nahas.config import Config, from_stored
 from nahas.controller.rows import StudyError
 from nahas.controller.study import Study
 from nahas.controller.trial import Trial
-from nahas.models import BEST as BEST
+from nahas.models import BEST
 from nahas.output import to_json
 from nahas.parts import make_space
 from nahas.search_space.joint import PREFIX, Candidate

@@ -25,7 +25,6 @@ from nahas.search_space.oracle import Oracle
 from nahas.search_space.space import SearchSpace
 from nahas.search_space.tailor import tailor
 
-SPACES = ("s1", "s2", "s3")
 CONTROLLERS = ("ppo", "evolution", "random")
 
 
@@ -65,7 +64,7 @@ def network_space(name: str, network: NetworkConfig | None = None) -> SearchSpac
     place, network = "search.space", network or NetworkConfig()
     sizes = asdict(network)
     if ":" not in name:
-        _check_known(name, SPACES, place)
+        _check_known(name, tuple(NETWORK_SPACES), place)
         return NETWORK_SPACES[name](**sizes)
     if network != NetworkConfig():
         raise ValueError(
