@@ -322,8 +322,9 @@ of the pairs have a gap above 25 %; the largest is {grid_largest} (`grid.csv`). 
 above 25 %, {grid_over_spilling} spill activations, as {grid_spilling} of all pairs do:
 the bound lets memory go to whom it helps most and reads nothing twice.
 
-Such gaps say that within the mappings which docs/machine.md describes hardly anything
-is left to win, not that no better machine could be: that is what the roofline shows.
+A small gap says that within the mappings which docs/machine.md describes little is left
+to win, not that no better machine could be: that is what the roofline shows. A large
+one says only how far the two are apart: the bound may be the one that is off.
 
 Made with {versions}, Python {python}; no machine matters.
 """
