@@ -10,9 +10,9 @@ Coral is the Edge TPU of the Coral boards. Google's driver gives its structure
 activation memory a tile, 500 MHz; 8 MiB hold parameters, about 7.7 of them usable. How
 its cells share ports and registers is not public. What is marked fitted comes from
 `benchmarks/calibration.py`: the compiler's own cycles say which ports and registers are
-possible, NAS-Bench-201's measured networks fix the instructions, and Coral's published
-table the link, the host, and which of the possible ports, registers and factors of slow
-operators is taken.
+possible, NAS-Bench-201's measured networks which operators are slow and what their
+instructions take, and Coral's published table the link, the host, and which of the
+possible ports, registers and factors of slow operators is taken.
 """
 
 from typing import NamedTuple
