@@ -107,8 +107,8 @@ class Platform:
         weights: "streamed" (all weights cross the I/O at each inference), "kept" (those
             that fit stay on chip), "first" (the first inference of the latter, which
             still reads them), or "resident" (the sooner of "kept" and "streamed").
-        parameter_memory_mib: Memory of the chip for weights alone, kept or on their
-            way; where it is 0, they are in the local memories.
+        parameter_memory_mib: Memory of the chip for weights alone, kept or at work;
+            where it is 0, they are in the local memories.
         overlap: Whether the I/O works while operators run.
         instruction_bytes: Instructions of an operator, over the I/O at each inference.
         host_ms: What the host adds to every inference: driver and interrupts.

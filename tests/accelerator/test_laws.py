@@ -148,7 +148,10 @@ def test_more_pes_bandwidth_or_memory_are_never_slower(rows, machine, weights, d
     found = evaluate(
         workload([rows]), [machine, *more_of(machine, data)], Platform(weights=weights)
     )
-    assert (found.latency_ms[1:] <= found.latency_ms[0]).all()
+    *faster, roomier = found.latency_ms[1:]
+    assert max(faster) <= found.latency_ms[0]
+    # Where a chain ends, more memory can cost a little: see the test below.
+    assert roomier <= found.latency_ms[0] * 1.002
     assert found.feasible.all()
 
 
