@@ -48,7 +48,10 @@ def _explain(arguments: argparse.Namespace) -> int:
     with reading_input():
         model = resolve(arguments.model)
         chip, platform = machine(
-            arguments.settings, model.accelerator, preset=arguments.accelerator
+            arguments.settings,
+            model.accelerator,
+            preset=arguments.accelerator,
+            own_platform=model.platform,
         )
         platform = with_technology(platform, arguments.technology)
         found = explain(model, chip, platform)

@@ -60,7 +60,7 @@ def add_commands(commands: Any) -> None:
     simulate.add_argument(
         "--accelerator", metavar="NAME",
         help="baseline, edge-tpu-v1, edge-tpu-v2, edge-tpu-v3 or coral, with the "
-        "platform around it (default: the pair's own, or baseline)",
+        "platform around it (default: the pair's own and its study's, or baseline)",
     )  # fmt: skip
     add_settings(simulate, "accelerator.pes_x=8 or platform.weights=resident")
     add_technology(simulate)
@@ -87,6 +87,7 @@ def _simulate(arguments: argparse.Namespace) -> int:
             arguments.settings,
             model.accelerator if model else None,
             preset=arguments.accelerator,
+            own_platform=model.platform if model else None,
         )
         platform = with_technology(platform, arguments.technology)
         other = None

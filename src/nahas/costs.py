@@ -157,13 +157,16 @@ def simulate(
     Args:
         model: As in `nahas.resolve`.
         accelerator: What runs it; by default its own, or else `BASELINE`.
-        platform: What surrounds the accelerator.
+        platform: What surrounds the accelerator; by default that of the study whose
+            best pair the model is, with this pair's accelerator, or else `Platform()`.
 
     Raises:
         ValueError: If no model is named so.
     """
     found = resolve(model)
     chosen = accelerator or found.accelerator or BASELINE
+    if platform is None and chosen == found.accelerator:
+        platform = found.platform
     workload, platform = found.workload, platform or Platform()
     metrics = evaluate(workload, [chosen], platform)
     return Simulation(found, workload, chosen, platform, metrics)

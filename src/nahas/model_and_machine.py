@@ -23,11 +23,13 @@ def machine(
     own: "Accelerator | None",
     *,
     preset: str | None = None,
+    own_platform: "Platform | None" = None,
     only_platform: bool = False,
 ) -> tuple["Accelerator", "Platform"]:
     """The accelerator and platform of a preset with the settings.
 
-    Without a preset the accelerator is a pair's `own`, or the baseline.
+    Without a preset the two are a pair's `own` and its study's `own_platform`, or the
+    baseline's.
 
     Raises:
         ValueError: If there is no such preset, a setting names no field, or its value
@@ -49,12 +51,16 @@ def machine(
             f"{nearest(preset, list(PRESETS))} Received {preset!r}."
         )
     chip, around = PRESETS[preset or "baseline"]
+    if preset is None and own_platform is not None:
+        around = own_platform
     accelerator = asdict(chip if preset or own is None else own)
     said = {name: getattr(around, name) for name in keys(Platform)}
     platform = decode(Platform, said | table.get("platform", {}), "platform")
     return (
         decode(Accelerator, accelerator | table.get("accelerator", {}), "accelerator"),
-        replace(platform, capabilities=around.capabilities),
+        replace(
+            platform, capabilities=around.capabilities, technology=around.technology
+        ),
     )
 
 

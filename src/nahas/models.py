@@ -7,17 +7,18 @@ text, a pair's JSON, or a file that holds one of these two.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nahas.accelerator.template import Accelerator
+from nahas.accelerator.template import Accelerator, Platform
 from nahas.accelerator.workload import Workload
 from nahas.decode import nearest
 from nahas.search_space.joint import Candidate
 from nahas.search_space.lower import lower
 from nahas.search_space.network import Network
 from nahas.search_space.published import PUBLISHED
+from nahas.study_platform import platform_beside
 
 PREFIX = "keras:"
 BEST = "best.json"
@@ -33,12 +34,14 @@ class Model:
         workload: Its operators.
         network: The network, where it is one of our own kind.
         accelerator: The accelerator that came with it; None for none.
+        platform: The platform of the study whose best pair it is; None for none.
     """
 
     name: str
     workload: Workload
     network: Network | None = None
     accelerator: Accelerator | None = None
+    platform: Platform | None = None
 
 
 Named = str | Path | Network | Candidate | Model
@@ -113,9 +116,12 @@ def _application(text: str) -> Model:
 
 def _of_file(path: Path) -> Model:
     importer = _IMPORTERS.get(path.suffix.lower())
-    return (
-        Model(path.name, importer(path)) if importer else _parse(_read(path), path.name)
-    )
+    if importer:
+        return Model(path.name, importer(path))
+    model = _parse(_read(path), path.name)
+    if path.name == BEST and model.accelerator:
+        return replace(model, platform=platform_beside(path))
+    return model
 
 
 def _read_keras(path: Path) -> Workload:

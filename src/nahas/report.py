@@ -8,10 +8,11 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from nahas import plots
-from nahas.closing import best_candidate, configuration, summary
+from nahas.closing import best_candidate, summary
 from nahas.controller.study import Study
 from nahas.costs import simulate
 from nahas.output import number, percent
+from nahas.study_platform import platform_of
 
 _TOP_OPERATORS = 12
 _TOP_FRONT = 30
@@ -29,9 +30,7 @@ def render(study: Study, pictures: Mapping[str, bytes] | None = None) -> bytes:
     best = best_candidate(study, study.best())
     simulation, operators = None, []
     if best is not None:
-        config = configuration(study)
-        platform = config.platform if config else None
-        simulated = simulate(best, platform=platform)
+        simulated = simulate(best, platform=platform_of(study.config))
         simulation = {
             weights: simulated.with_weights(weights).summary()
             for weights in ("streamed", "resident")

@@ -3,9 +3,12 @@ import json
 import pytest
 
 from nahas.accelerator.grid import BASELINE
+from nahas.accelerator.presets import PRESETS
+from nahas.controller.description import describe
 from nahas.models import resolve
 from nahas.search_space.joint import Candidate
 from nahas.search_space.published import PUBLISHED
+from nahas.study_platform import platform_of
 
 NETWORK = PUBLISHED["MobileNetV2"]
 PAIR = Candidate(NETWORK, BASELINE)
@@ -81,3 +84,18 @@ def test_a_keras_model_is_a_model():
     found = resolve(keras.Sequential(layers, name="mine"))
     assert (found.name, found.network) == ("mine", None)
     assert found.workload.macs.sum() == 64 * 4 * 27
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_study_keeps_its_platform_whole(name):
+    platform = PRESETS[name].platform
+    kept = json.loads(json.dumps({"platform": describe(platform)}))
+    assert platform_of(kept) == platform
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"platform": {"class": "a:b"}}'])
+def test_a_pair_beside_no_sound_study_has_no_platform(text, tmp_path):
+    (tmp_path / "best.json").write_text(json.dumps(PAIR.to_json()))
+    (tmp_path / "config.json").write_text(text)
+    assert resolve(tmp_path / "best.json").platform is None
+    assert resolve(tmp_path).accelerator == BASELINE

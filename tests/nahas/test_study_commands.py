@@ -70,6 +70,29 @@ def test_the_files_agree(study, capsys):
     assert again["accelerator"] == pair["accelerator"]
 
 
+def test_the_best_pair_costs_the_same_on_the_platform_of_its_study(tmp_path, capsys):
+    folder = tmp_path / "other"
+    words = ("platform.clock_mhz=400", "platform.parameter_memory_mib=4",
+             "platform.overlap=false")  # fmt: skip
+    assert search(folder, 4, *(w for word in words for w in ("--set", word))) == 0
+    best = json.loads((folder / "summary.json").read_text())["best"]
+    capsys.readouterr()
+    for name in (folder, folder / "best.json"):
+        assert main(["simulate", str(name), "--json"]) == 0
+        again = json.loads(capsys.readouterr().out)["streamed"]
+        for cost in ("latency_ms", "energy_mj", "area_mm2"):
+            assert again[cost] == pytest.approx(best[cost], rel=1e-9)
+    # What is said wins, and the rest of the study's platform stays.
+    words = ("--json", "--set", "platform.clock_mhz=800")
+    assert main(["simulate", str(folder), *words]) == 0
+    again = json.loads(capsys.readouterr().out)["streamed"]
+    assert again["latency_ms"] < best["latency_ms"]
+    assert again["area_mm2"] == pytest.approx(best["area_mm2"], rel=1e-9)
+    assert main(["explain", str(folder), "--json"]) == 0
+    why = json.loads(capsys.readouterr().out)
+    assert why["streamed"]["latency_ms"] == pytest.approx(best["latency_ms"], rel=1e-9)
+
+
 def test_the_configuration_is_kept_with_versions_and_seed(study):
     kept = json.loads((study / "config.json").read_text())
     assert kept["seed"] == 5
