@@ -146,20 +146,19 @@ def _sample(
 
 
 def _print_simulation(found: "Simulation", top: int | None) -> None:
-    from nahas.costs import WEIGHTS
-
     first = found.workload.operators[0]
     size = f"{first['height']}x{first['width']}"
     node = found.platform.technology.node_nm
     print(f"{found.model.name} at {size} in {node} nm on")
     print(in_words(found.accelerator))
     print()
-    sides = [found.with_weights(weights).summary() for weights in WEIGHTS]
+    uses = found.uses_of_weights
+    sides = [found.with_weights(weights).summary() for weights in uses]
     rows = [
         (label, unit, *(show(side[key]) for side in sides))
         for key, label, unit, show in _SUMMARY_ROWS
     ]
-    print_table(["", "unit", *(f"weights {name}" for name in WEIGHTS)], rows)
+    print_table(["", "unit", *(f"weights {name}" for name in uses)], rows)
     if not found.metrics.feasible[0]:
         print(f"It cannot run: {found.metrics.reason(0)}.")
         print(_repair(found))

@@ -99,10 +99,15 @@ class Simulation:
         )
 
     def with_weights(self, weights: str) -> "Simulation":
-        """The same pair with weights "streamed" or "resident"."""
+        """The same pair with another use of weights, a word of `Platform.weights`."""
         platform = replace(self.platform, weights=weights)
         metrics = evaluate(self.workload, [self.accelerator], platform)
         return replace(self, platform=platform, metrics=metrics)
+
+    @property
+    def uses_of_weights(self) -> tuple[str, ...]:
+        """Those to compare: streamed, resident, and the platform's if it is neither."""
+        return tuple(dict.fromkeys((*WEIGHTS, self.platform.weights)))
 
     def nearest_feasible(self) -> Accelerator | None:
         """The nearest accelerator of the grid that can run it; see `repair.py`."""
@@ -141,7 +146,10 @@ class Simulation:
             "model": self.model.name,
             "network": str(self.model.network) if self.model.network else None,
             "accelerator": asdict(self.accelerator),
-            **{name: self.with_weights(name).summary() for name in WEIGHTS},
+            "platform_weights": self.platform.weights,
+            **{
+                name: self.with_weights(name).summary() for name in self.uses_of_weights
+            },
             "operators": self.operators.to_dict("records") if runs else [],
             "nearest_feasible": None if runs or near is None else asdict(near),
         }

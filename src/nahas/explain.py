@@ -63,7 +63,6 @@ class Explanation:
         """All of it in JSON's types."""
         return {
             **self.simulation.to_dict(),
-            "platform_weights": self.simulation.platform.weights,
             "binds": self.binds,
             "counterfactuals": [
                 asdict(change) | {"text": str(change)}

@@ -33,7 +33,7 @@ def render(study: Study, pictures: Mapping[str, bytes] | None = None) -> bytes:
         simulated = simulate(best, platform=platform_of(study.config))
         simulation = {
             weights: simulated.with_weights(weights).summary()
-            for weights in ("streamed", "resident")
+            for weights in simulated.uses_of_weights
         }
         operators = simulated.operators.nlargest(_TOP_OPERATORS, "latency_ms").to_dict(
             "records"

@@ -79,3 +79,14 @@ def test_finite_numbers_only():
     assert finite(np.float64(2.0)) == 2.0
     assert finite(inf) is None
     assert finite(nan) is None
+
+
+@pytest.mark.parametrize("weights", ["streamed", "resident", "kept", "first"])
+def test_the_summaries_hold_the_platforms_own_use_of_weights(weights):
+    found = simulate("keras:MobileNetV2", platform=Platform(weights=weights))
+    table = found.to_dict()
+    own = table[table["platform_weights"]]["latency_ms"]
+    assert own == found.metrics.latency_ms[0]
+    whole = sum(row["latency_ms"] for row in table["operators"])
+    assert own == pytest.approx(whole, rel=1e-9)
+    assert {"streamed", "resident"} <= set(table)
