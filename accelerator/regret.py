@@ -49,7 +49,7 @@ def regrets(result: SweepResult) -> tuple[Regret, ...]:
 def _regret(network: Costs, share: float, result: SweepResult) -> Regret:
     winner = result.places[:1]
     kept, scores = within(network, result.limits), score(network, result.objective)
-    own = best_places(scores, kept)[:1]
+    own = best_places(network, scores, kept, 1)
     keeps = bool(kept[winner[0]])
     return Regret(
         share=share,

@@ -106,7 +106,9 @@ def sweep(
 ) -> SweepResult:
     """Checks every accelerator of the grid for one network, or for a mix of K.
 
-    Equal scores keep the order of the grid, so the answer is the same every time.
+    Of equal scores the least latency comes first, then energy, area and the grid's
+    order: the answer is the same every time, and no accelerator within the limits is
+    better than the best in one of these costs and no worse in the others.
 
     Args:
         workloads: A network, or K of them.
@@ -155,7 +157,7 @@ def sweep(
     for limited in bound if limits_for_each else [costs]:
         kept &= within(limited, limits)
     scores = score(costs, objective)
-    places = best_places(scores, kept)[:top]
+    places = best_places(costs, scores, kept, top)
     return SweepResult(
         objective=objective,
         shares=part,
@@ -180,8 +182,16 @@ def within(costs: Costs, limits: Mapping[str, float]) -> NDArray[np.bool_]:
 
 
 def best_places(
-    scores: NDArray[np.float64], kept: NDArray[np.bool_]
+    costs: Costs, scores: NDArray[np.float64], kept: NDArray[np.bool_], top: int
 ) -> NDArray[np.int64]:
-    """The places that are kept, least score first, equal ones in their order."""
+    """The `top` best places that are kept, least score first.
+
+    Equal scores come by latency, energy, area and their order.
+    """
     places = np.flatnonzero(kept)
-    return places[np.argsort(scores[places], kind="stable")]
+    if 0 < top < len(places):  # sorts no more than may be told
+        last = np.partition(scores[places], top - 1)[top - 1]
+        places = places[scores[places] <= last]
+    near = costs.take(places)
+    keys = near.area_mm2, near.energy_mj, near.latency_ms, scores[places]
+    return places[np.lexsort(keys)][:top]  # lexsort's last key counts first

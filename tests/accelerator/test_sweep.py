@@ -6,9 +6,11 @@ import pytest
 from nahas.accelerator.cost_model import evaluate
 from nahas.accelerator.grid import BASELINE, accelerators
 from nahas.accelerator.machines import area_mm2
-from nahas.accelerator.objective import OBJECTIVES
+from nahas.accelerator.objective import OBJECTIVES, score
 from nahas.accelerator.sweep import sweep
 from nahas.accelerator.workload import Kind, Operator, workload
+from nahas.search_space.lower import lower
+from nahas.search_space.published import PUBLISHED
 
 SMALL = workload(
     [
@@ -58,3 +60,22 @@ def test_limits_nobody_meets_leave_nothing(everything):
 def test_unknown_objectives_are_refused():
     with pytest.raises(ValueError, match="one of latency, energy, edp, edap"):
         sweep(SMALL, objective="speed")
+
+
+@pytest.mark.parametrize("objective", ["latency", "energy", "area=1", "edp"])
+def test_nothing_within_the_limits_dominates_the_best(objective):
+    # The I/O bounds it: many accelerators are equally fast.
+    network = lower([PUBLISHED["EfficientNetEdgeTPU-S"]])
+    result = sweep(network, objective=objective, max_area_mm2=60.0, top=40)
+    costs = np.stack(
+        [getattr(result.costs, n) for n in ("latency_ms", "energy_mj", "area_mm2")], 1
+    )
+    kept, best = costs[result.kept], costs[result.places[0]]
+    assert not ((kept <= best).all(axis=1) & (kept < best).any(axis=1)).any()
+    # The first 40 are those of the whole order.
+    scores = score(result.costs, objective)
+    whole = sorted(
+        np.flatnonzero(result.kept).tolist(),
+        key=lambda i: (scores[i], *costs[i].tolist(), i),
+    )
+    assert result.places.tolist() == whole[:40]
