@@ -18,6 +18,7 @@ from nahas.accelerator.graph import (
     add_transposed,
     fold,
 )
+from nahas.accelerator.sole_input import sole_input
 from nahas.accelerator.workload import Kind, Workload
 
 ACTIVATIONS: Mapping[str, Kind | str] = {
@@ -41,12 +42,13 @@ def import_keras(model: Any) -> Workload:
     """The workload of a Keras model, at the input shape that it was built with.
 
     Raises:
-        UnsupportedError: If a layer cannot be costed, or a shape is not fixed.
+        UnsupportedError: If a layer cannot be costed, a shape is not fixed, or there
+            are several inputs.
     """
-    tensors = _inputs(model)
-    graph = Graph(_shape(tensors[0].shape, model.name))
+    source = sole_input(_inputs(model), model.name)
+    graph = Graph(_shape(source.shape, model.name))
     reader = _Reader(graph)
-    outputs = reader.model(model, [INPUT] * len(tensors), model.name)
+    outputs = reader.model(model, [INPUT], model.name)
     graph.outputs = [number for number in outputs if number != INPUT]
     return fold(graph)
 
@@ -116,6 +118,11 @@ class _Reader:
                 raise UnsupportedError(
                     f"Layer {layer.name} of class {name} cannot be costed: the machine "
                     "has no model of it."
+                )
+            if getattr(layer, "data_format", None) == "channels_first":
+                raise UnsupportedError(
+                    f"Layer {layer.name} of class {name} must have its channels last. "
+                    "Received data_format 'channels_first'."
                 )
             shape = _shape(node.outputs[0].shape, layer.name)
             outputs = [add(self.graph, layer, inputs, shape)]

@@ -24,6 +24,7 @@ from nahas.accelerator.graph import (
     fold,
 )
 from nahas.accelerator.onnx_file import check_node, check_size, label_of, load_onnx
+from nahas.accelerator.sole_input import sole_input
 from nahas.accelerator.workload import Kind, Workload
 
 _TO_LAST, _TO_FIRST = [0, 2, 3, 1], [0, 3, 1, 2]
@@ -34,7 +35,7 @@ def import_onnx(path: Path) -> Workload:
 
     Raises:
         UnsupportedError: If the file is damaged, its shapes are not fixed, an operator
-            cannot be costed, or the package `onnx` is missing.
+            cannot be costed, it has several inputs, or the package `onnx` is missing.
     """
     return _Reader(load_onnx(path), path.name).workload()
 
@@ -64,14 +65,12 @@ class _Reader:
             check_size(label, dims, self.name)
         self.last: set[str] = set()  # values seen with their channels last
         inputs = [v.name for v in graph.input if v.name not in self.constants]
-        if not inputs:
-            raise UnsupportedError(f"{name} must have an input. Received none.")
-        self.values = dict.fromkeys(inputs, INPUT)
-        for name in inputs:
-            sizes = self.dims.get(name, [])
-            if len(sizes) == 4 and sizes[3] <= 4 < sizes[1]:  # images, channels last
-                self.last.add(name)
-        self.graph = Graph(self.shape(inputs[0]))
+        source = sole_input(inputs, name)
+        self.values = {source: INPUT}
+        sizes = self.dims.get(source, [])
+        if len(sizes) == 4 and sizes[3] <= 4 < sizes[1]:  # images, channels last
+            self.last.add(source)
+        self.graph = Graph(self.shape(source))
         self.outputs = [v.name for v in graph.output]
 
     def workload(self) -> Workload:

@@ -19,6 +19,7 @@ from nahas.accelerator.graph import (
     add_transposed,
     fold,
 )
+from nahas.accelerator.sole_input import sole_input
 from nahas.accelerator.tflite_file import TfliteFile, TfliteOperator, damaged
 from nahas.accelerator.workload import Kind, Workload
 
@@ -27,7 +28,8 @@ def import_tflite(path: Path) -> Workload:
     """The workload of a TFLite file.
 
     Raises:
-        UnsupportedError: If the file is damaged, or an operator cannot be costed.
+        UnsupportedError: If the file is damaged, an operator cannot be costed, or the
+            model has several inputs.
     """
     data = path.read_bytes()
     try:
@@ -46,8 +48,9 @@ class _Reader:
 
     def __init__(self, file: TfliteFile) -> None:
         self.file = file
-        self.graph = Graph(file.shape(file.inputs[0]))
-        self.values = dict.fromkeys(file.inputs, INPUT)
+        source = sole_input(file.inputs, file.name)
+        self.graph = Graph(file.shape(source))
+        self.values = {source: INPUT}
 
     def workload(self) -> Workload:
         for op in self.file.operators():

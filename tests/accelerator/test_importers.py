@@ -143,6 +143,51 @@ def test_shapes_that_are_not_fixed_are_refused():
         import_keras(model)
 
 
+def two_inputs():
+    """An image, and ten numbers beside it."""
+    layers = keras.layers
+    image, numbers = keras.Input((32, 32, 3), batch_size=1), keras.Input((10,), 1)
+    seen = layers.GlobalAveragePooling2D()(layers.Conv2D(8, 3)(image))
+    both = layers.Concatenate()([seen, layers.Dense(4)(numbers)])
+    return keras.Model([image, numbers], layers.Dense(2)(both))
+
+
+def test_several_inputs_are_refused_and_not_taken_for_the_first(tmp_path):
+    import tensorflow as tf
+    from onnx import TensorProto, helper, save
+
+    model = two_inputs()
+    with pytest.raises(UnsupportedError, match=r"must have one input. Received 2"):
+        import_keras(model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the converter announces its successor
+        data = tf.lite.TFLiteConverter.from_keras_model(model).convert()
+    path = tmp_path / "two.tflite"
+    path.write_bytes(data)
+    with pytest.raises(UnsupportedError, match=r"Received 2 \(in two.tflite\)"):
+        import_tflite(path)
+    values = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 8])
+        for name in ("one", "other", "result")
+    ]
+    nodes = [helper.make_node("Add", ["one", "other"], ["result"])]
+    graph = helper.make_graph(nodes, "graph", values[:2], values[2:])
+    save(helper.make_model(graph), tmp_path / "two.onnx")
+    with pytest.raises(UnsupportedError, match=r"Received 2 \(in two.onnx\)"):
+        import_onnx(tmp_path / "two.onnx")
+
+
+def test_channels_first_is_refused_and_not_taken_for_rows():
+    model = keras.Sequential(
+        [
+            keras.Input((3, 8, 8)),
+            keras.layers.Conv2D(4, 3, data_format="channels_first", name="first"),
+        ]
+    )
+    with pytest.raises(UnsupportedError, match="Layer first of class Conv2D must have"):
+        import_keras(model)
+
+
 @keras.saving.register_keras_serializable("tests")
 class Known(keras.layers.Layer):
     def call(self, x):
