@@ -48,7 +48,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="[MODEL][@KEY=VALUE,...]",
         help="with --uncertainty: how often this pair still beats that one, such as "
         "best.json, keras:MobileNetV2@baseline or @pes_x=8,simd_units=32; what is "
-        "left out is as in this pair",
+        "left out is as in this pair, and the platform always is",
     )
     group.add_argument(
         "--seed", type=int, default=0, help="of the samples (default: %(default)s)"
@@ -141,7 +141,8 @@ def print_robustness(found: "Robustness") -> None:
 
 
 def _versus(other: "Simulation") -> str:
-    return f"against {other.model.name} on {in_words(other.accelerator)}"
+    chip = in_words(other.accelerator)
+    return f"against {other.model.name}, on the same platform, on {chip}"
 
 
 def _label(cost: str) -> str:

@@ -52,7 +52,7 @@ def test_uncertainty_and_a_rival(capsys):
     code, out, _ = run(capsys, *words)
     assert code == 0
     assert "6 samples of 16 assumed constants (log-uniform" in out
-    assert "against network on pes_x 1" in out
+    assert "against network, on the same platform, on pes_x 1" in out
     code, out, _ = run(capsys, *words, "--json", "--seed", "2", "--provenance")
     found = json.loads(out)
     assert found["uncertainty"]["seed"] == 2
