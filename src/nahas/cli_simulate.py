@@ -157,6 +157,7 @@ def _print_simulation(found: "Simulation", top: int | None) -> None:
     rows = [
         (label, unit, *(show(side[key]) for side in sides))
         for key, label, unit, show in _SUMMARY_ROWS
+        if key != "host_ms" or found.platform.host_cycles
     ]
     print_table(["", "unit", *(f"weights {name}" for name in uses)], rows)
     if not found.metrics.feasible[0]:
@@ -191,6 +192,7 @@ def _repair(found: "Simulation") -> str:
 
 _SUMMARY_ROWS: tuple[tuple[str, str, str, Callable[[Any], str]], ...] = (
     ("latency_ms", "latency", "ms", number),
+    ("host_ms", "of it the host", "ms", number),
     ("lower_bound_ms", "lower bound of latency", "ms", number),
     ("gap", "gap between the two", "", percent),
     ("energy_mj", "energy", "mJ", number),

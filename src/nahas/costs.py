@@ -55,8 +55,10 @@ class Simulation:
 
     @cached_property
     def operators(self) -> "pd.DataFrame":
-        """One row an operator; cycles and energy sum to `metrics`.
+        """One row an operator; cycles and energy sum to `metrics`, less the host's.
 
+        The host's time, and the leakage in it, are of no operator; `share` is that of
+        all operators' time.
         `gap` is the latency over its lower bound, less 1; `bound` says what bounds it.
 
         Raises:
@@ -123,6 +125,7 @@ class Simulation:
             "feasible": bool(costs.feasible[0]),
             "reason": costs.reason(0),
             "latency_ms": finite(costs.latency_ms[0]),
+            "host_ms": self.platform.host_cycles / (self.platform.clock_mhz * 1e3),
             "lower_bound_ms": float(least[0]),
             "gap": finite(gap(costs.latency_ms, least)[0]),
             "energy_mj": finite(costs.energy_mj[0]),

@@ -1,9 +1,11 @@
+from dataclasses import replace
 from math import inf, nan
 
 import numpy as np
 import pytest
 
 from nahas.accelerator.grid import BASELINE
+from nahas.accelerator.presets import PRESETS
 from nahas.accelerator.template import Accelerator, Capabilities, Platform
 from nahas.accelerator.workload import Kind
 from nahas.costs import finite, simulate
@@ -25,6 +27,24 @@ def test_operators_sum_to_the_whole(simulation):
     assert whole["power_mw"] == pytest.approx(
         1000 * whole["energy_mj"] / whole["latency_ms"]
     )
+
+
+def test_the_host_is_of_no_operator_and_said_beside_them():
+    found = simulate("MobileNetV2", *PRESETS["coral"])
+    whole = found.with_weights("kept").summary()
+    operators = found.operators["latency_ms"].sum()
+    assert whole["host_ms"] == pytest.approx(0.72)
+    assert operators + 0.72 == pytest.approx(whole["latency_ms"], rel=1e-9)
+
+
+@pytest.mark.parametrize("weights", ["streamed", "kept", "first"])
+def test_the_platforms_own_use_of_weights_is_summarised(weights):
+    preset = PRESETS["coral"]
+    platform = replace(preset.platform, weights=weights, host_ms=0.0)
+    found = simulate("MobileNetV2", preset.accelerator, platform).to_dict()
+    rows = sum(row["latency_ms"] for row in found["operators"])
+    assert found["platform_weights"] == weights
+    assert rows == pytest.approx(found[weights]["latency_ms"], rel=1e-9)
 
 
 def test_every_latency_has_its_lower_bound(simulation):
