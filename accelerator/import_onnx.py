@@ -9,6 +9,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from nahas.accelerator import onnx_file
 from nahas.accelerator.graph import (
     AFFINE,
     CLAMP,
@@ -23,7 +24,7 @@ from nahas.accelerator.graph import (
     add_transposed,
     fold,
 )
-from nahas.accelerator.onnx_file import check_node, check_size, label_of, load_onnx
+from nahas.accelerator.onnx_file import check_node, check_size, label_of
 from nahas.accelerator.sole_input import sole_input
 from nahas.accelerator.workload import Kind, Workload
 
@@ -37,7 +38,7 @@ def import_onnx(path: Path) -> Workload:
         UnsupportedError: If the file is damaged, its shapes are not fixed, an operator
             cannot be costed, it has several inputs, or the package `onnx` is missing.
     """
-    return _Reader(load_onnx(path), path.name).workload()
+    return _Reader(onnx_file.load_onnx(path), path.name).workload()
 
 
 class _Reader:
@@ -48,14 +49,9 @@ class _Reader:
 
         self.name = name
         self.nodes = list(model.graph.node)
-        self.constants = {t.name: t for t in model.graph.initializer}
-        for node in self.nodes:
-            if node.op_type == "Constant":
-                for attribute in node.attribute:
-                    if attribute.name == "value":
-                        self.constants[node.output[0]] = attribute.t
-        self.to_array = numpy_helper.to_array
         graph = model.graph
+        self.constants = onnx_file.constants(graph)
+        self.to_array = numpy_helper.to_array
         self.dims = {
             value.name: [d.dim_value for d in value.type.tensor_type.shape.dim]
             for value in (*graph.input, *graph.value_info, *graph.output)
@@ -227,11 +223,10 @@ def _pool(reader: _Reader, node: Any) -> int:
 
 def _global_pool(reader: _Reader, node: Any) -> int:
     rows, columns, channels = reader.shape(node.input[0])
-    step = Step(
+    return reader.graph.add(Step(
         label_of(node), _kind_of_pool(node), reader.read(node), (1, 1, channels),
         (rows, columns), groups=channels,
-    )  # fmt: skip
-    return reader.graph.add(step)
+    ))  # fmt: skip
 
 
 def _reduce(reader: _Reader, node: Any) -> int:

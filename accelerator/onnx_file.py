@@ -69,3 +69,13 @@ def check_node(node: Any, made: set[str], file: str) -> None:
             f"Node {label_of(node)} of type {node.op_type} in {file} cannot be costed: "
             "it holds a graph, and how often that runs is not known."
         )
+
+
+def constants(graph: Any) -> dict[str, Any]:
+    """Tensors that a graph holds: its initializers and its nodes of type Constant."""
+    found = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant":
+            values = [a.t for a in node.attribute if a.name == "value"]
+            found.update(zip(node.output, values, strict=False))
+    return found
