@@ -278,9 +278,17 @@ _INTERPOLATED = {
 
 
 def _resize(graph: Graph, call: Call) -> int:
-    taps = _INTERPOLATED[call.layer.interpolation]
+    layer = call.layer
+    # A layer of one axis has no such choice: it repeats.
+    how = getattr(layer, "interpolation", "nearest")
+    if how not in _INTERPOLATED:
+        raise UnsupportedError(
+            f"Layer {layer.name} of class {type(layer).__name__} must interpolate by "
+            f"one of {', '.join(_INTERPOLATED)}. Received {how!r}."
+        )
+    taps = _INTERPOLATED[how]
     return graph.add(
-        Step(call.layer.name, Kind.RESIZE, call.inputs, call.shape, (taps, taps))
+        Step(layer.name, Kind.RESIZE, call.inputs, call.shape, (taps, taps))
     )
 
 

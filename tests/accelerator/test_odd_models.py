@@ -229,12 +229,22 @@ def test_odd_models_are_the_same_from_keras_and_tflite(make, tmp_path):
         (layers.Softmax(axis=(1, 2), name="odd"), r"Received axis \(1, 2\)"),
         (layers.UnitNormalization(name="odd"), "Layer odd of class UnitNormalization"),
         (layers.Activation("glu", name="odd"), "Activation 'glu' of layer odd cannot"),
+        (layers.Resizing(32, 32, interpolation="area", name="odd"),
+         "Layer odd of class Resizing must interpolate by one of .* Received 'area'"),
     ],
 )  # fmt: skip
 def test_odd_layers_without_a_model_are_refused_by_name(layer, message):
     x = image()
     with pytest.raises(UnsupportedError, match=message):
         import_keras(keras.Model(x, layer(x)))
+
+
+def test_a_layer_of_one_axis_grows_by_repeating():
+    x = image(16, 8)
+    [row] = import_keras(keras.Model(x, layers.UpSampling1D(3)(x))).operators
+    assert row["kind"] == Kind.RESIZE
+    assert (row["out_height"], row["out_width"], row["filters"]) == (1, 48, 8)
+    assert (row["kernel_height"], row["kernel_width"]) == (1, 1)
 
 
 def test_a_tflite_convolution_dilated_two_ways_is_refused_by_name(tmp_path):
