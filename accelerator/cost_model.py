@@ -33,11 +33,11 @@ from nahas.accelerator.workload import Kind, Workload
 
 _USES = {
     "streamed": network_pass.STREAMED,
-    "kept": network_pass.RESIDENT,
+    "kept": network_pass.KEPT,
     "first": network_pass.FIRST,
 }
 
-CHUNK = 256
+_CHUNK = 256
 """Pairs of differing networks mapped at once, to bound the table of mappings."""
 _PAIRS, _MAPPINGS = 2**19, 2**20
 """Pairs and mappings, at most, of a chunk where all networks meet all machines: some
@@ -81,8 +81,8 @@ def evaluate_machines(
     if platform.weights == "resident":
         return _at_best(evaluate_machines, workload, machines, platform)
     parts = []
-    for start in range(0, count, CHUNK):
-        chunk = np.arange(start, min(start + CHUNK, count))
+    for start in range(0, count, _CHUNK):
+        chunk = np.arange(start, min(start + _CHUNK, count))
         part = workload.part(chunk[0], chunk[-1] + 1)
         cycles, sums = _run_pairs(part, machines.take(chunk), chunk - start, platform)
         # Rows of operators count within their chunk.

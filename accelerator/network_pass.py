@@ -27,7 +27,7 @@ ROW = 12
 BY_CHIP, BY_IO, BY_DISPATCH, BY_FUSION = range(4)
 """What bounds an operator: its mapping, the I/O, its dispatch, or nothing at all."""
 
-STREAMED, RESIDENT, FIRST = range(3)
+STREAMED, KEPT, FIRST = range(3)
 """Weights cross the I/O each time, or once; the first of the latter inferences."""
 
 _MEMORY, _REGISTERS = int(Limit.LOCAL_MEMORY), int(Limit.REGISTER_FILE)

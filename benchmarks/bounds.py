@@ -26,8 +26,8 @@ from nahas.accelerator import liveness, network_pass
 from nahas.accelerator.bounds import lower_bounds
 from nahas.accelerator.cost_model import evaluate, io_rate
 from nahas.accelerator.event_model import execute
+from nahas.accelerator.graph import UnsupportedError
 from nahas.accelerator.grid import BASELINE, accelerator_at, grid_shape
-from nahas.accelerator.import_keras import UnsupportedError
 from nahas.accelerator.operator_costs import codes
 from nahas.accelerator.template import Accelerator, Platform
 from nahas.accelerator.workload import Workload
