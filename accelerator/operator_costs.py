@@ -37,7 +37,8 @@ class OperatorCosts:
         io_bytes: [N] over the I/O, at its turn or fetched ahead.
         spilled_bytes: [N] of its output that go to DRAM: what does not fit on chip, and
             all of an output of the network.
-        live_bytes: [N] of activations on chip while it runs.
+        live_bytes: [N] of activations on chip while it runs, and what its chain has for
+            itself: stripes and weights.
         fused: [N] whether it takes turns with the next, stripe by stripe, so that its
             output never is whole.
         bound: What bounds each.
