@@ -101,13 +101,23 @@ class Graph:
         return len(self.steps) - 1
 
     def add_pairs(self, step: Step) -> int:
-        """Appends a step that combines any number of maps, two at a time."""
+        """Appends a step that combines any number of maps, two at a time.
+
+        Raises:
+            UnsupportedError: If two of three or more have shapes that do not fit.
+        """
         first, second, *others = step.inputs
         if not others:
             return self.add(step)
-        rows, columns, channels = np.broadcast_shapes(
-            self.shape_of(first), self.shape_of(second)
-        )
+        shapes = self.shape_of(first), self.shape_of(second)
+        try:
+            rows, columns, channels = np.broadcast_shapes(*shapes)
+        except ValueError as error:
+            one, other = (" x ".join(map(str, shape)) for shape in shapes)
+            raise UnsupportedError(
+                f"{step.name} must combine maps of sizes that are equal or 1. Received "
+                f"{one} and {other}."
+            ) from error
         name, shape = f"{step.name}/{len(others)}", (rows, columns, channels)
         both = replace(step, name=name, inputs=(first, second), shape=shape)
         return self.add_pairs(replace(step, inputs=(self.add(both), *others)))

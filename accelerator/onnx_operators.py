@@ -108,6 +108,7 @@ def _pool(reader: OnnxReader, node: Any) -> int:
 
 
 def _global_pool(reader: OnnxReader, node: Any) -> int:
+    _check_map(reader, node)
     rows, columns, channels = reader.shape(node.input[0])
     return reader.graph.add(Step(
         label_of(node), _kind_of_pool(node), reader.read(node), (1, 1, channels),

@@ -188,6 +188,13 @@ def test_maps_are_combined_two_at_a_time():
     assert work.operators["out_height"][-2:].tolist() == [8, 8]
 
 
+def test_maps_that_do_not_fit_are_refused_by_name():
+    graph = Graph(SHAPE)
+    row = graph.add(Step("row", Kind.REDUCE, (INPUT,), (1, 1, 8)))
+    with pytest.raises(UnsupportedError, match=r"sum must .* 8 x 8 x 16 and 1 x 1 x 8"):
+        graph.add_pairs(Step("sum", Kind.ADD, (INPUT, row, INPUT), SHAPE))
+
+
 def test_constants_go_where_their_step_goes():
     """A scale and a shift of 16 channels each; slopes of a table; none in a weight."""
     graph = Graph(SHAPE)

@@ -529,6 +529,7 @@ def test_onnx_says_the_same_as_keras(tmp_path, name):
         (("Conv", {}), (8, 3, 3), [1, 3, 8],
          "Conv in m.onnx must read a batch of maps of rows and columns. Received 3 ax"),
         (("ConvTranspose", {}), (3, 8, 3), [1, 3, 8], "ConvTranspose .* Received 3"),
+        (("GlobalMaxPool", {}), (1,), [1, 3, 8], "GlobalMaxPool .* Received 3 axes"),
         (("Conv", {}), (8, 3, 3, 3), [4, 3, 8, 8],
          r"must be 1 or open. Received 4 in \(4, 3, 8, 8\) \(in m.onnx\)"),
     ],
