@@ -100,8 +100,9 @@ def _add_search(commands: Any) -> None:
     )
     search.add_argument(
         "--accuracy", metavar="NAME",
-        help="where accuracies come from: proxy (trainings), imagenet-predictor (space "
-        "b0, instant, with limits of its own), or module:name (default: proxy)",
+        help="where accuracies come from: proxy (trainings), imagenet-predictor "
+        "(instant; by default space b0, 2000 trials of evolution and no workers), or "
+        "module:name (default: proxy)",
     )  # fmt: skip
     search.add_argument(
         "--tailor", metavar="NAME",
@@ -162,7 +163,7 @@ def _search(arguments: argparse.Namespace) -> int:
     with reading_input():
         said = merge({}, arguments.settings).get("search", {}).get("oracle")
         asked = said if arguments.accuracy is None else arguments.accuracy
-        packaged = _PACKAGED.get(asked, QUICKSTART.stem)
+        packaged = _PACKAGED.get(str(asked), QUICKSTART.stem)
         table = merge(read_toml(arguments.config, packaged), arguments.settings)
         for name, path in _SHORTHANDS.items():
             if (value := getattr(arguments, name)) is not None:
@@ -229,29 +230,14 @@ def _run(folder: Path, config: "Config", reuse: list[str]) -> int:
     """Searches, then closes: references, test, files, the result on stdout."""
     from nahas import closing, report
     from nahas.config import to_stored
-    from nahas.controller.controller import Informed
-    from nahas.controller.judgement import Task
     from nahas.controller.ray_cluster import check_engine
     from nahas.controller.search import search
     from nahas.controller.study import CONFIG, Study
-    from nahas.parts import (
-        check_known_to,
-        make_controller,
-        make_oracle,
-        make_space,
-        tailoring,
-    )
+    from nahas.parts import make_parts, tailoring
 
     with reading_input():
         check_engine(config.search.engine, config.search.address)
-        space, controller = make_space(config), make_controller(config)
-        oracle = make_oracle(config)
-        if hasattr(oracle, "dataset"):
-            oracle.dataset()  # a missing one would fail every training
-        check_known_to(oracle, space)
-        if isinstance(controller, Informed):  # which may refuse the space
-            asked_for = (space, config.platform, config.limits, config.reward)
-            controller.inform(Task(*asked_for, oracle.key))
+        parts = make_parts(config)
     if said := tailoring(config):
         note(said)
     if (folder / CONFIG).exists():
@@ -261,9 +247,9 @@ def _run(folder: Path, config: "Config", reuse: list[str]) -> int:
     asked, started = config.search, time.monotonic()
     with search_progress() as progress:
         study = search(
-            space,
-            controller,
-            oracle,
+            parts.task.space,
+            parts.controller,
+            parts.oracle,
             config.reward,
             trials=asked.trials,
             limits=config.limits,
@@ -283,7 +269,7 @@ def _run(folder: Path, config: "Config", reuse: list[str]) -> int:
     finished = done >= asked.trials
     time_up = time.monotonic() - started >= 60 * (asked.minutes or math.inf)
     if finished or time_up:
-        _compare(study, config, oracle, finished=finished)
+        _compare(study, config, parts.oracle, finished=finished)
     written = closing.write_files(study, report.render)
     print_result(closing.summary(study))
     print("written: " + ", ".join(str(path) for path in written))

@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from nahas.config import Config
-from nahas.controller.judgement import Judgement, Task, judge
+from nahas.controller.judgement import Judgement, judge
 from nahas.controller.rows import Outcome, Record, Training
 from nahas.controller.store import FILE, Store
 from nahas.controller.study import CONFIG, Study
 from nahas.controller.trial import Trial
 from nahas.controller.workers import evaluate
 from nahas.output import duration
-from nahas.parts import make_oracle, make_space
+from nahas.parts import make_parts
 from nahas.search_space.oracle import Oracle
 
 _SAMPLE = 200
@@ -56,7 +56,7 @@ class Forecast:
 
     def text(self) -> str:
         """The forecast in four lines."""
-        left = self.trials - self.recorded
+        left = max(0, self.trials - self.recorded)
         hours, seconds = self.hours, self.training_seconds
         took = "an unknown time" if seconds is None else f"{seconds:.3g} CPU seconds"
         return "\n".join(
@@ -79,11 +79,13 @@ def forecast(config: Config, folder: Path, reuse: Sequence[str]) -> Forecast:
         config: What is asked for.
         folder: Where the study lies or would lie.
         reuse: Studies whose trainings it would start with.
+
+    Raises:
+        ValueError: If there is no such search; see `make_parts`.
+        TypeError: If the user's own object is not what it is named as.
     """
-    oracle, asked = make_oracle(config), config.search
-    task = Task(
-        make_space(config), config.platform, config.limits, config.reward, oracle.key
-    )
+    parts, asked = make_parts(config), config.search
+    task, oracle = parts.task, parts.oracle
     rng = np.random.default_rng(asked.seed)
     judged = [judge(task, row) for row in task.space.random(rng, _SAMPLE)]
     share = sum(found.status is None for found in judged) / len(judged)

@@ -7,7 +7,7 @@ and in the workers.
 import importlib
 import sys
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from nahas.config import Config, NetworkConfig
 from nahas.controller import CONTROLLERS
-from nahas.controller.controller import Controller
+from nahas.controller.controller import Controller, Informed
 from nahas.controller.description import describe, rebuild
 from nahas.controller.exact_sweep import ExactSweep
+from nahas.controller.judgement import Task
 from nahas.decode import nearest
 from nahas.platform_table import KEY, differences, preset, to_table
 from nahas.search_space.joint import Candidate, joint_space
@@ -33,6 +34,40 @@ ORACLES = ("proxy", PREDICTOR)
 
 SWEEP = "sweep-"
 """What the name of a controller begins with whose accelerators are swept."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """What a search is made of.
+
+    Attributes:
+        task: What is asked of each candidate.
+        controller: Who chooses; new.
+        oracle: Says how accurate a network is.
+    """
+
+    task: Task
+    controller: Controller
+    oracle: Oracle
+
+
+def make_parts(config: Config) -> Parts:
+    """The parts that a configuration names, which fit each other.
+
+    Raises:
+        ValueError: If there is none of a name, the oracle has no data or knows no
+            network of the space, or the controller refuses the space.
+        TypeError: If the user's own object is not what it is named as.
+    """
+    space, controller = make_space(config), make_controller(config)
+    oracle = make_oracle(config)
+    if hasattr(oracle, "dataset"):
+        oracle.dataset()  # a missing one would fail every training
+    check_known_to(oracle, space)
+    task = Task(space, config.platform, config.limits, config.reward, oracle.key)
+    if isinstance(controller, Informed):  # `search` would refuse it too, but later
+        controller.inform(task)
+    return Parts(task, controller, oracle)
 
 
 def make_space(config: Config) -> SearchSpace:

@@ -50,7 +50,8 @@ def test_the_name_alone_is_a_search(folder, words, capsys):
 
 def test_a_space_that_it_does_not_know_is_refused_at_once(folder, capsys):
     words = ["search", "--accuracy", "imagenet-predictor"]
-    for more in (["--space", "s2"], ["--set", "network.resolution=160"]):
+    asked = (["--space", "s2"], ["--set", "network.resolution=160"])
+    for more in (*asked, [*asked[0], "--dry-run"]):
         assert main([*words, *more]) == 2
         error = capsys.readouterr().err
         assert "must be of space b0" in error

@@ -67,6 +67,8 @@ def test_a_dry_run_forecasts_and_leaves_nothing(study, tmp_path, capsys):
     known = capsys.readouterr().out
     assert "60, of which 40 are recorded" in known
     assert f"in {study}" in known
+    assert search(study, 30, "--dry-run") == 0
+    assert "30, of which 40 are recorded; about 0 to train" in capsys.readouterr().out
     assert before == {p: p.read_bytes() for p in study.iterdir() if p.is_file()}
 
 
