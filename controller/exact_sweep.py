@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nahas.controller.controller import (
     Controller,
+    Informed,
     check_cardinalities,
     check_told,
     not_informed,
@@ -37,12 +38,23 @@ class ExactSweep:
     that is continued sweeps those of its trials again.
 
     Args:
-        inner: Chooses networks; not one that is told the task.
+        inner: Chooses networks; not one that is told the task, whose candidates are
+            pairs.
+
+    Raises:
+        ValueError: If it is such a one.
     """
 
     inner: Controller = field(default_factory=RandomSearch)
     _cardinalities: NDArray[np.int64] = field(init=False, repr=False)
     _best: "BestAccelerator | None" = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.inner, Informed):
+            raise ValueError(
+                "`inner` must be a controller that is not told the task. "
+                f"Received {type(self.inner).__name__} (in sweep.inner)."
+            )
 
     def inform(self, task: "Task") -> None:
         """Be told what the best accelerator is.

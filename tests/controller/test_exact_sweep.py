@@ -13,6 +13,7 @@ from nahas.controller.best_accelerator import BestAccelerator
 from nahas.controller.evolution import RegularizedEvolution
 from nahas.controller.exact_sweep import ExactSweep
 from nahas.controller.judgement import Task, judge
+from nahas.controller.predictor_guided import PredictorGuided
 from nahas.controller.reward import Limits, Reward
 from nahas.search_space.joint import PREFIX, Candidate, joint_space
 from nahas.search_space.network import Block, Network
@@ -133,6 +134,11 @@ def test_a_space_without_accelerators_is_refused():
         ExactSweep().inform(
             Task(toy_study.space(), Platform(), Limits(), FORMS[0], "none")
         )
+
+
+def test_one_that_is_told_the_task_cannot_be_inside():
+    with pytest.raises(ValueError, match=r"not told the task. Received PredictorGuid"):
+        ExactSweep(PredictorGuided())
 
 
 def test_a_whole_grid():
