@@ -6,7 +6,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import Literal, final
+from typing import Literal, final, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -178,8 +178,8 @@ class NSGA2:
                 f"Received {self.crossover!r} (in nsga2.crossover)."
             )
         # A list is what TOML and a study's folder give back.
-        object.__setattr__(self, "objectives", tuple(self.objectives))
-        known = ("accuracy", "reward", "latency_ms", "energy_mj", "area_mm2")
+        self.objectives = tuple(self.objectives)
+        known = get_args(Objective)
         wrong = [name for name in self.objectives if name not in known]
         if wrong or len({*self.objectives}) < max(1, len(self.objectives)):
             raise ValueError(
