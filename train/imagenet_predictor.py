@@ -84,7 +84,7 @@ class ImagenetPredictor:
     @property
     def tables(self) -> ChoiceTables:
         """The predictor over choices [B, 28] of space b0."""
-        return ChoiceTables.from_arrays(_load().arrays, self.model)
+        return _tables(self.model)
 
     def check(self, network: Network) -> None:
         """Says whether the predictor knows a network.
@@ -110,7 +110,7 @@ class ImagenetPredictor:
         known = np.array([not error for error in errors], dtype=np.bool_)
         accuracy = np.full(len(errors), np.nan)
         if rows:
-            accuracy[known] = _tables(self.model)(np.array(rows))
+            accuracy[known] = self.tables(np.array(rows))
         return Estimate(
             accuracy, self.deviation(accuracy), np.zeros(len(errors)), tuple(errors)
         )
