@@ -150,6 +150,9 @@ def print_result(found: dict[str, Any]) -> None:
         title=f"best pair: trial {best['number']}, reward {number(best['reward'])}; "
         "references run on the baseline accelerator",
     )
+    for row in found["references"]:
+        if row["error"]:
+            print(f"no accuracy: {row['name']}: {row['error']}")
     print(f"network:     {best['network']}")
     if best["accelerator"]:
         values = ", ".join(f"{k} {v:g}" for k, v in best["accelerator"].items())

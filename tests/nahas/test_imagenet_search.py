@@ -32,6 +32,7 @@ def test_the_name_alone_is_a_search(folder, words, capsys):
     out = capsys.readouterr().out
     assert "Accuracies are predictions of ImageNet top-1 after a shortened" in out
     assert "likely to be overrated" in " ".join(out.split())
+    assert "no accuracy: MobileNetV2: `network` must be of space b0" in out
     page = (folder / "report.html").read_text()
     assert "predictions of ImageNet top-1" in page
     assert "small images" not in page
