@@ -9,7 +9,7 @@ what depends on memory and bandwidth:
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +19,13 @@ from nahas.accelerator.chains import chains
 from nahas.accelerator.compiled import parallel
 from nahas.accelerator.liveness import overwritten, peak_live_bytes
 from nahas.accelerator.machines import (
-    Axes,
     Machines,
     area_mm2,
     by_size,
     check_pairs,
     leakage_mw,
 )
-from nahas.accelerator.mapping_table import Mappings, map_grid, map_pairs
+from nahas.accelerator.mapping_table import Mappings, map_pairs
 from nahas.accelerator.metrics import Limit, Metrics
 from nahas.accelerator.template import Accelerator, Platform
 from nahas.accelerator.workload import Kind, Workload
@@ -88,9 +87,9 @@ def evaluate_machines(
         # Rows of operators count within their chunk.
         sums[:, network_pass.OPERATOR] += workload.starts[start]
         parts.append((cycles, sums))
-    return _metrics(
+    return to_metrics(
         workload,
-        machines,
+        Figures.of(machines, platform),
         np.arange(networks),
         np.concatenate([cycles for cycles, _ in parts]),
         np.concatenate([sums for _, sums in parts]),
@@ -139,59 +138,26 @@ def _all_machines(
         network = np.repeat(np.arange(networks), len(chunk))
         pairs = machines.take(np.tile(chunk, networks))
         cycles, sums = _run_pairs(workload, pairs, network, platform)
-        costs = _metrics(workload, pairs, network, cycles, sums, platform)
+        figures = Figures.of(pairs, platform)
+        costs = to_metrics(workload, figures, network, cycles, sums, platform)
         parts.append(costs.reshape(networks, len(chunk)))
     return parts[0].beside(parts[1:])
 
 
-def evaluate_axes(
-    workload: Workload, axes: Axes, platform: Platform | None = None
-) -> Metrics:
-    """Costs of one network on every machine of a grid, in the order of `axes.machines`.
-
-    The same figures as `evaluate`'s, much sooner.
-    """
-    platform = platform or Platform()
-    if platform.weights == "resident":
-        return _at_best(evaluate_axes, workload, axes, platform)
-    memories, places = np.unique(axes.memories, return_inverse=True)
-    mappings = map_grid(workload, axes.arrays, axes.lanes, memories, ports(platform))
-    arrays = len(axes.arrays)
-    classes = np.repeat(np.arange(arrays), len(places))
-    memory_of = np.tile(places, arrays)
-    cycles, sums = _run(
-        workload,
-        mappings,
-        np.zeros(len(classes), dtype=np.int64),
-        classes,
-        memory_of,
-        axes.arrays.prod(axis=1)[classes],
-        memories[memory_of],
-        np.broadcast_to(axes.lanes[:, 2], (len(classes), len(axes.lanes))),
-        np.broadcast_to(axes.bandwidths, (len(classes), len(axes.bandwidths))),
-        platform,
-    )
-    # From [arrays, memories, W, V] to the machines' order.
-    cycles = axes.ordered(cycles[:, :, :, None])[:, 0]
-    wide = np.broadcast_to(
-        sums[:, None].transpose(0, 1, 3, 2),
-        (len(classes), len(axes.bandwidths), len(axes.lanes), network_pass.SUMS),
-    )
-    network = np.zeros(len(cycles), dtype=np.int64)
-    return _metrics(
-        workload, axes.machines, network, cycles, axes.ordered(wide), platform
-    )
-
-
 def _at_best(
-    evaluate_with: Callable[[Workload, Any, Platform], Metrics],
+    evaluate_with: Callable[[Workload, Machines, Platform], Metrics],
     workload: Workload,
-    machines: Machines | Axes,
+    machines: Machines,
     platform: Platform,
 ) -> Metrics:
     """Weights stay on chip where that is sooner: they take the room to fetch ahead."""
     kept = evaluate_with(workload, machines, replace(platform, weights="kept"))
     streamed = evaluate_with(workload, machines, replace(platform, weights="streamed"))
+    return sooner(kept, streamed)
+
+
+def sooner(kept: Metrics, streamed: Metrics) -> Metrics:
+    """Of each pair the costs with kept weights, unless it is sooner without."""
     return kept.where(kept.latency_ms <= streamed.latency_ms, streamed)
 
 
@@ -210,7 +176,7 @@ def _run_pairs(
     """Cycles [B] and sums [B, SUMS] of pairs."""
     columns = np.column_stack([machines.compute, machines.memory])
     mappings, classes = map_pairs(workload, columns, network, ports(platform))
-    cycles, sums = _run(
+    cycles, sums = run_bundles(
         workload,
         mappings,
         network,
@@ -225,7 +191,7 @@ def _run_pairs(
     return cycles[:, 0, 0], sums[:, :, 0]
 
 
-def _run(
+def run_bundles(
     workload: Workload,
     mappings: Mappings,
     network: Ints,
@@ -296,21 +262,58 @@ def dynamic_energy_pj(
     sums: Floats, macs: Ints, memory: Ints, register_file: Ints, platform: Platform
 ) -> Floats:
     """[B] energy of what is done, without leakage; `sums` are [B, at least 4]."""
+    access = platform.technology.sram.energy
+    by_byte = by_size(access, memory), by_size(access, register_file)
+    return _energy_pj(sums, macs, *by_byte, platform)
+
+
+def _energy_pj(
+    sums: Floats, macs: Ints, local_pj: Floats, file_pj: Floats, platform: Platform
+) -> Floats:
     technology = platform.technology
-    access = technology.sram.energy
     energy: Floats = (
         macs * technology.mac_energy.value
-        + sums[:, network_pass.PORT_BYTES] * by_size(access, memory)
-        + sums[:, network_pass.RF_BYTES] * by_size(access, register_file)
+        + sums[:, network_pass.PORT_BYTES] * local_pj
+        + sums[:, network_pass.RF_BYTES] * file_pj
         + sums[:, network_pass.LINK_BYTES] * technology.link_energy.value
         + sums[:, network_pass.IO_BYTES] * technology.dram_energy.value
     )
     return energy
 
 
-def _metrics(
+class Figures(NamedTuple):
+    """What the costs on B machines need of these alone, whatever network runs.
+
+    Attributes:
+        area_mm2: [B].
+        leakage_mw: [B].
+        local_pj: [B] energy of a byte of local memory.
+        file_pj: [B] energy of a byte of a register file.
+        peak: [B] MACs a cycle.
+    """
+
+    area_mm2: Floats
+    leakage_mw: Floats
+    local_pj: Floats
+    file_pj: Floats
+    peak: Ints
+
+    @classmethod
+    def of(cls, machines: Machines, platform: Platform) -> "Figures":
+        """The figures of machines on a platform."""
+        access = platform.technology.sram.energy
+        return cls(
+            area_mm2(machines, platform),
+            leakage_mw(machines, platform),
+            by_size(access, machines.memory),
+            by_size(access, machines.compute[:, 4]),
+            machines.compute[:, :4].prod(axis=1) * 4,
+        )
+
+
+def to_metrics(
     workload: Workload,
-    machines: Machines,
+    machines: Figures,
     network: Ints,
     cycles: Floats,
     sums: Floats,
@@ -322,17 +325,15 @@ def _metrics(
     limit = sums[:, network_pass.LIMIT].astype(np.int8)
     finite = limit <= Limit.LOCAL_MEMORY
     latency_ms = np.where(finite, cycles / (platform.clock_mhz * 1e3), np.inf)
-    dynamic = dynamic_energy_pj(
-        sums, macs, machines.memory, machines.compute[:, 4], platform
-    )
-    leakage_pj = np.where(finite, leakage_mw(machines, platform) * latency_ms, 0) * 1e6
+    dynamic = _energy_pj(sums, macs, machines.local_pj, machines.file_pj, platform)
+    leakage_pj = np.where(finite, machines.leakage_mw * latency_ms, 0) * 1e6
     energy_mj = np.where(finite, (dynamic + leakage_pj) * 1e-9, np.inf)
-    peak = machines.compute[:, :4].prod(axis=1) * 4
-    utilization = np.where(finite, macs / (np.maximum(cycles, 1) * peak), 0.0)
+    peaks = np.maximum(cycles, 1) * machines.peak
+    utilization = np.where(finite, macs / peaks, 0.0)
     return Metrics(
         latency_ms=latency_ms,
         energy_mj=energy_mj,
-        area_mm2=area_mm2(machines, platform),
+        area_mm2=machines.area_mm2,
         utilization=utilization,
         io_bytes=sums[:, network_pass.IO_BYTES].astype(np.int64),
         feasible=limit == Limit.NONE,

@@ -4,8 +4,8 @@ from functools import reduce
 
 import numpy as np
 
-from nahas.accelerator.cost_model import evaluate_axes
 from nahas.accelerator.grid import GRID, accelerator_at, grid_shape
+from nahas.accelerator.grid_model import evaluate_axes
 from nahas.accelerator.sweep import grid_axes
 from nahas.accelerator.template import Accelerator, Platform
 from nahas.accelerator.workload import Workload

@@ -9,8 +9,8 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from nahas.accelerator.cost_model import evaluate_axes
 from nahas.accelerator.grid import GRID, accelerator_at, grid_shape
+from nahas.accelerator.grid_model import evaluate_axes
 from nahas.accelerator.machines import Axes
 from nahas.accelerator.mix import Costs, mean_costs, shares
 from nahas.accelerator.objective import exponents, score

@@ -17,8 +17,8 @@ import numpy as np
 from page import ROOT, command, made_with, table, write_csv
 from rich.progress import track
 
-from nahas.accelerator.cost_model import evaluate_axes
 from nahas.accelerator.grid import GRID, grid_shape
+from nahas.accelerator.grid_model import evaluate_axes
 from nahas.accelerator.import_tflite import import_tflite
 from nahas.accelerator.sweep import grid_axes
 from nahas.accelerator.template import WEIGHTS, Platform

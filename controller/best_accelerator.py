@@ -23,8 +23,8 @@ the costs; otherwise h* is the best accelerator of a network of accuracy 1.
 import numpy as np
 from numpy.typing import NDArray
 
-from nahas.accelerator.cost_model import evaluate_axes
 from nahas.accelerator.grid import GRID
+from nahas.accelerator.grid_model import evaluate_axes
 from nahas.accelerator.machines import Axes
 from nahas.accelerator.mix import Costs
 from nahas.accelerator.sweep import best_places

@@ -16,6 +16,7 @@ from nahas.search_space.published import (
     inverted_bottlenecks,
 )
 from nahas.search_space.space import Knob, SearchSpace
+from nahas.search_space.tabular import b0_stages, nas_bench_macro
 
 KERNELS = (3, 5, 7)
 EXPANSIONS = (3, 6)
@@ -89,6 +90,8 @@ NETWORK_SPACES: dict[str, Callable[..., SearchSpace]] = {
     "s2": s2,
     "s3": s3,
     "b0": b0,
+    "nas-bench-macro": nas_bench_macro,
+    "b0-stages": b0_stages,
 }
 """Network spaces by name; each takes resolution, width and classes."""
 

@@ -13,6 +13,7 @@ SOURCES = {
     "technology/cacti7_sram_22nm_and_up.csv": "github.com/HewlettPackard/cacti",
     "accuracy/accel_nasbench_imagenet.csv.gz": "github.com/afzalxo/Accel-NASBench",
     "accuracy/imagenet_published.csv": "the sources named in its rows",
+    "accuracy/nas_bench_macro_cifar10.csv.gz": "github.com/xiusu/NAS-Bench-Macro",
     "models/mobilenet_v1_0.25_128_quant.tflite": "github.com/google-coral/test_data",
     "models/mobilenet_v2_1.0_224_quant.tflite": "github.com/google-coral/test_data",
     "images/fashion_mnist_mini.npz": "github.com/zalandoresearch/fashion-mnist",

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from nahas.controller.search import search as search
     from nahas.controller.study import Study as Study
     from nahas.controller.trial import Trial as Trial
+    from nahas.controller.truth import Truth as Truth
+    from nahas.controller.truth_cache import truth_of as truth_of
     from nahas.costs import simulate as simulate
     from nahas.explain import explain as explain
     from nahas.models import resolve as resolve
@@ -60,6 +62,8 @@ if TYPE_CHECKING:
     from nahas.sweeps import sweep as sweep
     from nahas.train.imagenet_predictor import ImagenetPredictor as ImagenetPredictor
     from nahas.train.oracles import ProxyTraining as ProxyTraining
+    from nahas.train.table import TableOracle as TableOracle
+    from nahas.truths import table_problem as table_problem
 
 _HOMES = {
     "accelerator.bounds": ("lower_bounds",),
@@ -82,6 +86,8 @@ _HOMES = {
     "controller.search": ("search",),
     "controller.study": ("Study",),
     "controller.trial": ("Trial",),
+    "controller.truth": ("Truth",),
+    "controller.truth_cache": ("truth_of",),
     "costs": ("simulate",),
     "explain": ("explain",),
     "models": ("resolve",),
@@ -98,6 +104,8 @@ _HOMES = {
     "sweeps": ("pareto_front", "regret_rows", "sweep"),
     "train.imagenet_predictor": ("ImagenetPredictor",),
     "train.oracles": ("ProxyTraining",),
+    "train.table": ("TableOracle",),
+    "truths": ("table_problem",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -18,6 +18,7 @@ from nahas import (
     cli_space,
     cli_study,
     cli_sweep,
+    cli_truth,
 )
 from nahas.usage import UsageError
 
@@ -78,6 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
     cli_explain.add_commands(commands)
     cli_sweep.add_commands(commands)
     cli_space.add_commands(commands)
+    cli_truth.add_commands(commands)
     return parser
 
 

@@ -85,6 +85,7 @@ def _add_search(commands: Any) -> None:
             "search --accuracy imagenet-predictor --max-latency-ms 0.3",
             "search --space mine:space --accuracy mine:Oracle",
             "search --engine ray --workers 8 --folder runs/ray",
+            "search --space nas-bench-macro --accuracy table:macro.csv.gz --workers 0",
             "search --tailor coral --set platform.preset=coral --folder runs/coral",
         ],
     )
@@ -96,13 +97,15 @@ def _add_search(commands: Any) -> None:
         "runs/imagenet_predictor; with --config FILE runs/NAME of the file)",
     )
     search.add_argument(
-        "--space", help="s1, s2, s3, b0, or your own as module:name (default: s2)"
+        "--space",
+        help="s1, s2, s3, b0, nas-bench-macro, b0-stages, or your own as module:name "
+        "(default: s2)",
     )
     search.add_argument(
         "--accuracy", metavar="NAME",
         help="where accuracies come from: proxy (trainings), imagenet-predictor "
-        "(instant; by default space b0, 2000 trials of evolution and no workers), or "
-        "module:name (default: proxy)",
+        "(instant; by default space b0, 2000 trials of evolution and no workers), "
+        "table:FILE (NAS-Bench-Macro's), or module:name (default: proxy)",
     )  # fmt: skip
     search.add_argument(
         "--tailor", metavar="NAME",

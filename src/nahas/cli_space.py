@@ -39,7 +39,11 @@ def add_commands(commands: Any) -> None:
             "space s3 --profile baseline --set accelerator.simd_units=16",
         ],
     )
-    space.add_argument("space", metavar="SPACE", help="s1, s2, s3, b0 or module:name")
+    space.add_argument(
+        "space",
+        metavar="SPACE",
+        help="s1, s2, s3, b0, nas-bench-macro, b0-stages or module:name",
+    )
     space.add_argument(
         "--profile", metavar="NAME",
         help=f"a preset: {PRESET_NAMES}",

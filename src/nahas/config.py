@@ -33,8 +33,9 @@ class SearchConfig:
     """What is searched, by whom, for how long.
 
     Attributes:
-        space: "s1", "s2", "s3", "b0", or `module:name` of a `SearchSpace` (of networks
-            or of candidates) or of a function that returns one.
+        space: "s1", "s2", "s3", "b0", "nas-bench-macro", "b0-stages", or
+            `module:name` of a `SearchSpace` (of networks or of candidates) or of a
+            function that returns one.
         tailor: A preset such as "edge-tpu-v1" to whose accelerator, on the platform of
             the search, the space of networks is tailored (`search_space/tailor.py`);
             "" for none.
@@ -42,8 +43,9 @@ class SearchConfig:
             "guided" (those with settings have the section of their name),
             "sweep-random", "sweep-evolution", or `module:name` of one's own
             (docs/controllers.md).
-        oracle: "proxy" (the `[training]` section), "imagenet-predictor" (for space
-            "b0") or `module:name` of an oracle.
+        oracle: "proxy" (the `[training]` section), "imagenet-predictor" (for spaces
+            "b0" and "b0-stages"), `table:FILE` (a table of NAS-Bench-Macro's
+            accuracies) or `module:name` of an oracle.
         trials: Proposals in all.
         seed: Seed of the controller; the training's is `training.seed`.
         workers: Processes that train at the same time; 0 trains in this one.

@@ -28,9 +28,12 @@ from nahas.search_space.oracle import Oracle
 from nahas.search_space.space import SearchSpace
 from nahas.search_space.tailor import tailor
 from nahas.train.imagenet_predictor import ImagenetPredictor
+from nahas.train.table import TableOracle
 
 PREDICTOR = "imagenet-predictor"
-ORACLES = ("proxy", PREDICTOR)
+TABLE = "table:"
+"""What the name of an oracle begins with that is a table's file."""
+ORACLES = ("proxy", PREDICTOR, f"{TABLE}FILE")
 
 SWEEP = "sweep-"
 """What the name of a controller begins with whose accelerators are swept."""
@@ -191,6 +194,10 @@ def make_oracle(config: Config) -> Oracle:
     if ":" not in name:
         _check_known(name, ORACLES, place)
         return ImagenetPredictor() if name == PREDICTOR else config.training
+    if name.startswith(TABLE):
+        table = TableOracle(name.removeprefix(TABLE))
+        _ = table.key  # a missing one would fail every trial
+        return table
     made = _made(named_object(name, place))
     if not isinstance(made, Oracle):
         raise TypeError(

@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nahas.accelerator import liveness
-from nahas.accelerator.cost_model import evaluate, evaluate_axes
+from nahas.accelerator.cost_model import evaluate
 from nahas.accelerator.grid import BASELINE, GRID, accelerator_at, grid_shape
+from nahas.accelerator.grid_model import evaluate_axes, evaluate_each
 from nahas.accelerator.machines import Axes, area_mm2
 from nahas.accelerator.operator_costs import per_operator
-from nahas.accelerator.sweep import grid_axes
+from nahas.accelerator.sweep import accelerators_at, grid_axes
 from nahas.accelerator.template import Accelerator, Capabilities, Platform
 from nahas.accelerator.workload import Kind, Operator, workload
 from nahas.search_space.lower import lower
@@ -339,6 +340,21 @@ def test_a_grid_may_name_its_memories_in_any_order():
     assert grid.latency_ms.tolist() == [one.latency_ms[0] for one in alone]
     assert grid.energy_mj.tolist() == [one.energy_mj[0] for one in alone]
     assert len({*grid.latency_ms}) > 4
+
+
+@pytest.mark.parametrize("weights", ["streamed", "resident"])
+def test_networks_on_the_grid_in_turn_cost_what_each_costs_alone(weights):
+    platform = Platform(weights=weights)
+    blocks = [inverted_bottleneck(14 + i % 2, 8 * (1 + i % 3)) for i in range(4)]
+    places = np.random.default_rng(0).integers(np.prod(grid_shape()), size=20)
+    machines = accelerators_at(places)
+    for block, grid in zip(
+        blocks, evaluate_each(workload(blocks), grid_axes(), platform), strict=True
+    ):
+        alone = evaluate(workload([block]), machines, platform)
+        assert (grid.latency_ms[places] == alone.latency_ms).all()
+        assert (grid.energy_mj[places] == alone.energy_mj).all()
+        assert (grid.utilization[places] == alone.utilization).all()
 
 
 @pytest.mark.parametrize("knob", ["pes_x", "pes_y", "compute_lanes",
