@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from nahas.train.imagenet_predictor import ImagenetPredictor as ImagenetPredictor
     from nahas.train.oracles import ProxyTraining as ProxyTraining
     from nahas.train.table import TableOracle as TableOracle
+    from nahas.truths import predictor_problem as predictor_problem
     from nahas.truths import table_problem as table_problem
 
 _HOMES = {
@@ -105,7 +106,7 @@ _HOMES = {
     "train.imagenet_predictor": ("ImagenetPredictor",),
     "train.oracles": ("ProxyTraining",),
     "train.table": ("TableOracle",),
-    "truths": ("table_problem",),
+    "truths": ("predictor_problem", "table_problem"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -39,23 +39,29 @@ def add_commands(commands: Any) -> None:
         commands,
         "truth",
         _truth,
-        summary="the true optimum and front of all networks of a table on all "
+        summary="the true optimum and front of all networks of a problem on all "
         "accelerators",
         description="Simulates every network of NAS-Bench-Macro's table on each of "
         "50,000 accelerators, and prints the exact Pareto front of accuracy, latency "
         "and energy, targets of latency on it, the best pair for each and the share of "
         "all pairs that reach it. A search sees a network's first training; the truth "
         "is the mean of the others. Accuracies are CIFAR-10's at 32x32, whatever size "
-        "is deployed.",
+        "is deployed. With imagenet-predictor the networks are the 16,384 of space "
+        "b0-stages and the predictor's accuracies are declared true: a surrogate's "
+        "truth, without noise.",
         examples=[
             "truth nas_bench_macro_cifar10.csv.gz",
             "truth macro.csv.gz --set network.resolution=32 --set network.classes=10",
             "truth macro.csv.gz --max-area-mm2 inf --max-power-mw 500 --csv front.csv",
+            "truth imagenet-predictor",
         ],
         notes="The file comes from github.com/xiusu/NAS-Bench-Macro, as a table with "
         "the columns\narch, acc1, acc2, ...: the layers as digits 0 to 2, and percent.",
     )
-    truth.add_argument("table", metavar="FILE", help="the table, .csv or .csv.gz")
+    truth.add_argument(
+        "source", metavar="FILE",
+        help="the table, .csv or .csv.gz; or imagenet-predictor",
+    )  # fmt: skip
     add_limits(truth, "default: the area of the baseline; inf for none")
     add_settings(truth, "network.resolution=32 or platform.weights=resident")
     truth.add_argument("--csv", metavar="FILE", help="write the front there")
@@ -70,10 +76,11 @@ def add_commands(commands: Any) -> None:
 def _truth(arguments: argparse.Namespace) -> int:
     from nahas.accelerator.grid import BASELINE
     from nahas.accelerator.machines import area_mm2
-    from nahas.config import from_dict, merge
+    from nahas.config import NetworkConfig, from_dict, merge
     from nahas.controller.reward import Limits
+    from nahas.parts import PREDICTOR
     from nahas.train.table import TableOracle
-    from nahas.truths import answer, table_problem
+    from nahas.truths import answer, predictor_problem, table_problem
 
     with reading_input():
         check_file("--csv", arguments.csv)
@@ -90,8 +97,16 @@ def _truth(arguments: argparse.Namespace) -> int:
         if given["max_area_mm2"] is None:
             given["max_area_mm2"] = float(area_mm2([BASELINE], config.platform)[0])
         limits = Limits(**given)
-        oracle = TableOracle(arguments.table)
-        problem = table_problem(oracle, config.network, config.platform)
+        if arguments.source != PREDICTOR:
+            oracle = TableOracle(arguments.source)
+            problem = table_problem(oracle, config.network, config.platform)
+        elif config.network == NetworkConfig():
+            problem = predictor_problem(config.platform)
+        else:
+            raise ValueError(
+                f"`network` must be left out with {PREDICTOR}, which knows 224x224 "
+                "alone (in network)."
+            )
     started = time.perf_counter()
     found = answer(problem, limits, Path(arguments.cache), _progress())
     seconds = time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""Truths: the problem of a table, and what its exact answers are, for the command."""
+"""Truths: networks with accuracies as a problem, and its exact answers."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -16,24 +16,28 @@ from nahas.controller.reward import Limits, Reward
 from nahas.controller.true_front import QUANTILES, Front
 from nahas.controller.truth import Best, Problem, Progress, Truth
 from nahas.controller.truth_cache import counts_of, digest, truth_of
-from nahas.search_space.tabular import every_network, nas_bench_macro
+from nahas.search_space.space import SearchSpace
+from nahas.search_space.tabular import b0_stages, every_network, nas_bench_macro
+from nahas.train.imagenet_predictor import ImagenetPredictor
 from nahas.train.table import TableOracle, proxy
 
 _COSTS = ("latency_ms", "energy_mj", "area_mm2", "power_mw", "utilization")
 
 
 @dataclass(frozen=True, eq=False)
-class TableProblem:
-    """The networks of a table on every accelerator, and their accuracies.
+class ScoredProblem:
+    """Networks on every accelerator, and their accuracies.
 
     Attributes:
+        space: Whose choices the networks are.
         problem: The K networks, deployed; each once, however many rows spell it.
-        rows: [K] how many rows of the table do.
-        seen: [K] the accuracy that a search sees, of the first training.
-        judged: [K] that on which it is judged, the mean of the others.
-        digest: Hash of the table and of all that decides the costs.
+        rows: [K] how many rows of a table, or choices of the space, do.
+        seen: [K] the accuracy that a search sees: of a table, the first training's.
+        judged: [K] that on which it is judged: of a table, the mean of the others.
+        digest: Hash of the accuracies' source and of all that decides the costs.
     """
 
+    space: SearchSpace
     problem: Problem
     rows: NDArray[np.int64]
     seen: NDArray[np.float64]
@@ -42,7 +46,7 @@ class TableProblem:
 
     @property
     def pairs(self) -> int:
-        """Rows of the table times accelerators."""
+        """Rows times accelerators."""
         return int(self.rows.sum()) * len(self.problem.axes.machines.memory)
 
 
@@ -50,7 +54,7 @@ def table_problem(
     oracle: TableOracle,
     network: NetworkConfig | None = None,
     platform: Platform | None = None,
-) -> TableProblem:
+) -> ScoredProblem:
     """The problem of a table whose networks are deployed at a size.
 
     Raises:
@@ -67,14 +71,34 @@ def table_problem(
             f"{space.name} with {network} (in network)."
         )
     problem = Problem.on_grid(known, platform)
-    named = f"{digest(problem)} {oracle.key}".encode()
-    return TableProblem(
+    return ScoredProblem(
+        space,
         problem,
         np.array([rows[one] for one in known], dtype=np.int64),
         oracle.evaluate(known).accuracy,
         oracle.judge(known).accuracy,
-        blake2b(named, digest_size=16).hexdigest(),
+        _named(problem, oracle.key),
     )
+
+
+def predictor_problem(platform: Platform | None = None) -> ScoredProblem:
+    """EfficientNet-B0's stages, with the accuracies of the ImageNet predictor.
+
+    They are declared true, so that it is a surrogate's truth and without noise.
+    """
+    space, oracle = b0_stages(), ImagenetPredictor()
+    networks = tuple(every_network(space))
+    accuracies = oracle.evaluate(networks).accuracy
+    problem = Problem.on_grid(networks, platform)
+    rows = np.ones(len(networks), dtype=np.int64)
+    named = _named(problem, oracle.key)
+    return ScoredProblem(space, problem, rows, accuracies, accuracies, named)
+
+
+def _named(problem: Problem, accuracies: str) -> str:
+    return blake2b(
+        f"{digest(problem)} {accuracies}".encode(), digest_size=16
+    ).hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +133,7 @@ class Answer:
         targets: The targets, tightest first.
     """
 
-    problem: TableProblem
+    problem: ScoredProblem
     limits: Limits
     truth: Truth
     front: Front
@@ -118,7 +142,7 @@ class Answer:
 
 
 def answer(
-    problem: TableProblem,
+    problem: ScoredProblem,
     limits: Limits,
     folder: Path,
     progress: Progress | None = None,
@@ -158,19 +182,19 @@ def _tighter(limits: Limits, latency_ms: float) -> Limits:
     )
 
 
-def front_rows(front: Front, problem: TableProblem) -> list[dict[str, Any]]:
+def front_rows(front: Front, problem: ScoredProblem) -> list[dict[str, Any]]:
     """The front in JSON's types, quickest first."""
     return _rows(problem, front.network, front.place, front.costs)
 
 
-def best_row(best: Best, problem: TableProblem) -> dict[str, Any]:
+def best_row(best: Best, problem: ScoredProblem) -> dict[str, Any]:
     """A pair in JSON's types."""
     [row] = _rows(problem, [best.network], np.array([best.place]), best.costs)
     return row
 
 
 def _rows(
-    problem: TableProblem, networks: Sequence[int] | NDArray[np.int64],
+    problem: ScoredProblem, networks: Sequence[int] | NDArray[np.int64],
     places: NDArray[np.int64], costs: Any,
 ) -> list[dict[str, Any]]:  # fmt: skip
     chips = accelerators_at(places)
