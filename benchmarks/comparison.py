@@ -1,0 +1,171 @@
+"""Every controller and the tuners people use, on problems whose optimum is known.
+
+    pip install optuna pymoo
+    python benchmarks/comparison.py --data ../shared/data
+
+A run is a contestant, a problem, a goal and a seed. It ends after its accuracy queries
+(distinct networks that were trained) or simulator calls. What it had found is kept in
+runs/comparison/runs.jsonl, where a run is not repeated; the page and its tables are
+made from there by `comparison_report.py` and lie in results/comparison/.
+"""
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from arena import PROBLEMS, Arena, Goal, looked_up, open_arena
+from contestants import Contestant, Entry, entries
+from page import ROOT
+
+from nahas.controller.controller import rank_key
+from nahas.controller.trial import Trial
+
+QUERIES = (10, 30, 100, 300, 1_000)
+CALLS = (30, 100, 300, 1_000, 3_000, 10_000)
+SEEDS = 20
+RUNS = ROOT / "runs" / "comparison"
+TRUTHS = ROOT / "runs" / "truth"
+_arenas: dict[str, Arena] = {}
+
+
+class Record:
+    """What a run has found, noted at round numbers of queries and of calls."""
+
+    def __init__(self, arena: Arena, goal: Goal) -> None:
+        self._arena, self._goal = arena, goal
+        self._best: Trial | None = None
+        self._trained: dict[int, None] = {}
+        self._pairs: set[tuple[int, int]] = set()
+        self.calls = 0
+        self.by_queries: dict[int, Any] = {}
+        self.by_calls: dict[int, Any] = {}
+
+    @property
+    def queries(self) -> int:
+        """Distinct networks that were trained."""
+        return len(self._trained)
+
+    def add(self, trial: Trial) -> None:
+        """The next trial."""
+        self.calls += 1
+        if trial.accuracy is not None:
+            [network], [place] = self._arena.places(np.array([trial.choices]))
+            new = network not in self._trained
+            self._trained[int(network)] = None
+            self._pairs.add((int(network), int(place)))
+            if trial.feasible and (
+                self._best is None or rank_key(trial) > rank_key(self._best)
+            ):
+                self._best = trial
+            if new and self.queries in QUERIES:
+                self.by_queries[self.queries] = self.state()
+        if self.calls in CALLS:
+            self.by_calls[self.calls] = self.state()
+
+    def state(self) -> dict[str, float]:
+        """Queries, calls, regret, whether anything was found, hypervolume share."""
+        arena, goal = self._arena, self._goal
+        regret = 0.0
+        if goal.wanted != "front":
+            regret = arena.worst_regret(goal)
+            if self._best is not None:
+                [network], [place] = arena.places(np.array([self._best.choices]))
+                regret = arena.regret(goal, int(network), int(place))
+        share = arena.share(*zip(*self._pairs, strict=True)) if self._pairs else 0.0
+        return {
+            "queries": self.queries, "calls": self.calls, "regret": regret,
+            "found": self._best is not None, "share": share,
+        }  # fmt: skip
+
+
+def run(arena: Arena, goal: Goal, entry: Entry, seed: int) -> dict[str, Any]:
+    """One search to its end."""
+    record = Record(arena, goal)
+    seconds = 0.0
+    with looked_up(arena, goal) as task:
+        contestant: Contestant = entry.make(arena, goal, task, seed)
+        while record.queries < entry.queries and record.calls < entry.calls:
+            started = time.process_time()
+            choices = contestant.ask()
+            seconds += time.process_time() - started
+            trial = arena.trial(goal, record.calls + 1, choices)
+            record.add(trial)
+            started = time.process_time()
+            contestant.tell(trial)
+            seconds += time.process_time() - started
+    return {
+        "end": record.state(), "by_queries": record.by_queries,
+        "by_calls": record.by_calls, "cpu_ms": 1e3 * seconds / record.calls,
+    }  # fmt: skip
+
+
+def _task(problem: str, goal: str, name: str, seed: int, data: Path) -> dict[str, Any]:
+    """A run in a worker, which keeps its arenas open."""
+    if problem not in _arenas:
+        _arenas[problem] = open_arena(problem, data, TRUTHS)
+    arena = _arenas[problem]
+    [asked] = [one for one in arena.goals if one.name == goal]
+    found = run(arena, asked, entries()[name], seed)
+    key = {"problem": problem, "goal": goal, "name": name, "seed": seed}
+    return {**key, "digest": arena.problem.digest, **found}
+
+
+def missing(
+    problems: Iterable[str], goals: Iterable[str], names: Iterable[str], seeds: int,
+    done: set[tuple[str, str, str, int]],
+) -> list[tuple[str, str, str, int]]:  # fmt: skip
+    """The runs that are still to be made; seed by seed, so that all grow together."""
+    known = entries()
+    every = [
+        (problem, goal, name, seed)
+        for problem in problems
+        for seed in range(seeds)
+        for goal in goals
+        for name in names
+        if seed < known[name].seeds
+    ]
+    return [one for one in every if one not in done]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--problems", nargs="+", choices=PROBLEMS, default=PROBLEMS)
+    parser.add_argument("--goals", nargs="+")
+    parser.add_argument("--only", nargs="+", choices=list(entries()))
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    arguments = parser.parse_args()
+    first = open_arena(arguments.problems[0], arguments.data, TRUTHS)
+    goals = arguments.goals or [goal.name for goal in first.goals]
+    RUNS.mkdir(parents=True, exist_ok=True)
+    path = RUNS / "runs.jsonl"
+    rows = [json.loads(line) for line in path.open()] if path.exists() else []
+    done = {(r["problem"], r["goal"], r["name"], r["seed"]) for r in rows}
+    names = arguments.only or list(entries())
+    todo = missing(arguments.problems, goals, names, arguments.seeds, done)
+    print(f"{len(done)} runs are known, {len(todo)} to make")
+    context = get_context("spawn")
+    started = time.monotonic()
+    with (
+        path.open("a") as file,
+        ProcessPoolExecutor(arguments.jobs, mp_context=context) as pool,
+    ):
+        waiting = [pool.submit(_task, *one, arguments.data) for one in todo]
+        for count, future in enumerate(as_completed(waiting), start=1):
+            file.write(json.dumps(future.result()) + "\n")
+            file.flush()
+            if count % 50 == 0:
+                left = (time.monotonic() - started) / count * (len(todo) - count)
+                print(f"{count} of {len(todo)}, {left / 60:.0f} min left", flush=True)
+
+
+if __name__ == "__main__":
+    main()

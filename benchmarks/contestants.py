@@ -1,0 +1,263 @@
+"""Contestants: our controllers and the tuners people use, behind ask and tell.
+
+Every contestant proposes one pair and is told its trial before the next. The peers get
+what ours get: the known constraints as a violation, and for a pair that breaks one the
+number that ranks it below all that do not (`ScalarFeedback`), for they need a number.
+Where a peer has a way of its own to take constraints, `constrained` uses it as well.
+"""
+
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+from arena import Arena, Goal, SweptArena
+from numpy.typing import NDArray
+
+from nahas.controller import CONTROLLERS
+from nahas.controller.controller import Controller, Informed, ScalarFeedback
+from nahas.controller.exact_sweep import ExactSweep
+from nahas.controller.judgement import Task
+from nahas.controller.trial import Trial
+from nahas.search_space.space import SearchSpace
+
+Ints = NDArray[np.int64]
+SLOW = 1_000
+"""Simulator calls of a contestant whose proposal takes milliseconds."""
+FAST = 10_000
+"""Of all others."""
+
+
+class Contestant(Protocol):
+    """Who proposes pairs."""
+
+    def ask(self) -> Ints:
+        """[D] choices of the next pair."""
+        ...
+
+    def tell(self, trial: Trial) -> None:
+        """What came of it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A contestant of a name.
+
+    Attributes:
+        make: (arena, goal, task, seed) -> the contestant.
+        calls: Most simulator calls of a run.
+        seeds: How many of the seeds it runs with, at most.
+        queries: Accuracy queries of a run.
+        peer: Whether it is somebody else's.
+    """
+
+    make: Callable[[Arena, Goal, Task, int], Contestant]
+    calls: int = FAST
+    seeds: int = 20
+    queries: int = 1_000
+    peer: bool = False
+
+
+class Ours:
+    """A controller of this project."""
+
+    def __init__(self, controller: Controller, task: Task, seed: int) -> None:
+        if isinstance(controller, Informed):
+            controller.inform(task)
+        controller.setup(task.space.cardinalities, seed=seed)
+        self._controller = controller
+
+    def ask(self) -> Ints:  # noqa: D102
+        return self._controller.propose(1)[0]
+
+    def tell(self, trial: Trial) -> None:  # noqa: D102
+        self._controller.update([trial])
+
+
+class Nested:
+    """A contestant over networks, each with its best accelerator."""
+
+    def __init__(self, inner: Contestant, arena: Arena, goal: Goal) -> None:
+        self._inner, self._best = inner, SweptArena(arena, goal)
+
+    def ask(self) -> Ints:  # noqa: D102
+        return self._best.complete(self._inner.ask())
+
+    def tell(self, trial: Trial) -> None:  # noqa: D102
+        split = len(self._best.network_knobs)
+        self._inner.tell(replace(trial, choices=trial.choices[:split]))
+
+
+class Losses:
+    """What a peer minimises: one number, or three where a front is wanted."""
+
+    def __init__(self, goal: Goal) -> None:
+        self.count = 3 if goal.wanted == "front" else 1
+        self._feedback = ScalarFeedback()
+
+    def __call__(self, trial: Trial) -> list[float]:
+        """[1 or 3]; what was not trained has an error of 1."""
+        if self.count == 1:
+            return [-self._feedback(trial)]
+        error = 1.0 - (trial.accuracy or 0.0)
+        return [error, trial.latency_ms or np.inf, trial.energy_mj or np.inf]
+
+
+class Optuna:
+    """Optuna's samplers, one trial after another.
+
+    Numbers are integers in their order, all else is categorical.
+    """
+
+    def __init__(
+        self, space: SearchSpace, losses: Losses, sampler: Any, constrained: bool
+    ) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._study = optuna.create_study(
+            directions=["minimize"] * losses.count, sampler=sampler
+        )
+        self._space, self._constrained = space, constrained
+        self._losses = losses
+        self._open: Any = None
+
+    def ask(self) -> Ints:  # noqa: D102
+        self._open = self._study.ask()
+        return np.array([self._suggest(knob) for knob in self._space.knobs])
+
+    def _suggest(self, knob: Any) -> int:
+        last = len(knob.values) - 1
+        if _ordered(knob):
+            return int(self._open.suggest_int(knob.name, 0, last))
+        return int(self._open.suggest_categorical(knob.name, list(range(last + 1))))
+
+    def tell(self, trial: Trial) -> None:  # noqa: D102
+        if self._constrained:
+            self._open.set_constraint("limits", trial.violation)
+        self._study.tell(self._open, self._losses(trial))
+
+
+class Pymoo:
+    """pymoo's NSGA-II on mixed variables, a population at a time.
+
+    With one objective its survival by rank and crowding is that of a genetic algorithm.
+    """
+
+    def __init__(self, space: SearchSpace, losses: Losses, seed: int) -> None:
+        from pymoo.algorithms.moo.nsga2 import RankAndCrowdingSurvival
+        from pymoo.core.mixed import MixedVariableGA
+        from pymoo.core.problem import Problem
+        from pymoo.core.variable import Choice, Integer
+
+        self._names = [knob.name for knob in space.knobs]
+        variables = {
+            knob.name: Integer(bounds=(0, len(knob.values) - 1)) if _ordered(knob)
+            else Choice(options=list(range(len(knob.values))))
+            for knob in space.knobs
+        }  # fmt: skip
+        self._algorithm = MixedVariableGA(
+            pop_size=20, survival=RankAndCrowdingSurvival()
+        )
+        self._algorithm.setup(
+            Problem(vars=variables, n_obj=losses.count, n_ieq_constr=1),
+            termination=("n_gen", 10**6), seed=seed, verbose=False,
+        )  # fmt: skip
+        self._losses = losses
+        self._proposals = self._proposed()
+        self._told: list[list[float]] = []
+
+    def _proposed(self) -> Iterator[Ints]:
+        from pymoo.core.evaluator import Evaluator
+        from pymoo.problems.static import StaticProblem
+
+        while True:
+            population = self._algorithm.ask()
+            if population is None or not len(population):
+                return
+            for individual in population:
+                yield np.array([individual.X[name] for name in self._names], np.int64)
+            told = np.array(self._told[-len(population) :])
+            static = StaticProblem(
+                self._algorithm.problem, F=told[:, :-1], G=told[:, -1:]
+            )
+            Evaluator().eval(static, population)
+            self._algorithm.tell(infills=population)
+
+    def ask(self) -> Ints:  # noqa: D102
+        return next(self._proposals)
+
+    def tell(self, trial: Trial) -> None:  # noqa: D102
+        self._told.append([*self._losses(trial), trial.violation])
+
+
+def _ordered(knob: Any) -> bool:
+    return all(isinstance(value, (int, float)) for value in knob.values)
+
+
+def ours(name: str) -> Callable[[Arena, Goal, Task, int], Contestant]:
+    """A controller of a name over pairs."""
+    return lambda arena, goal, task, seed: Ours(CONTROLLERS[name](), task, seed)
+
+
+def swept(name: str) -> Callable[[Arena, Goal, Task, int], Contestant]:
+    """A controller of a name over networks, each with its best accelerator."""
+    return lambda arena, goal, task, seed: Ours(
+        ExactSweep(CONTROLLERS[name]()), task, seed
+    )
+
+
+def optuna(
+    kind: str, *, constrained: bool, nested: bool
+) -> Callable[[Arena, Goal, Task, int], Contestant]:
+    """Optuna's sampler of a kind, with its defaults."""
+
+    def make(arena: Arena, goal: Goal, task: Task, seed: int) -> Contestant:
+        import optuna as library
+
+        kinds = {
+            "tpe": library.samplers.TPESampler,
+            "nsga2": library.samplers.NSGAIISampler,
+        }
+        space = arena.networks if nested else arena.space
+        inner = Optuna(space, Losses(goal), kinds[kind](seed=seed), constrained)
+        return Nested(inner, arena, goal) if nested else inner
+
+    return make
+
+
+def pymoo(*, nested: bool) -> Callable[[Arena, Goal, Task, int], Contestant]:
+    """Who proposes with pymoo."""
+
+    def make(arena: Arena, goal: Goal, task: Task, seed: int) -> Contestant:
+        inner = Pymoo(arena.networks if nested else arena.space, Losses(goal), seed)
+        return Nested(inner, arena, goal) if nested else inner
+
+    return make
+
+
+def entries() -> dict[str, Entry]:
+    """Every contestant by name."""
+    warnings.filterwarnings("ignore", module="optuna")
+    found = {}
+    for name in CONTROLLERS:
+        informed = isinstance(CONTROLLERS[name](), Informed)
+        slow = informed and not name.startswith("sweep-")
+        calls, queries = (SLOW, 300) if slow else (FAST, 1_000)
+        seeds = 10 if "bayesian" in name else 20
+        found[name] = Entry(ours(name), calls, seeds, queries)
+    for name in ("ppo", "local", "reinforce"):
+        found[f"sweep-{name}"] = Entry(swept(name))
+    for kind, constrained in (("tpe", False), ("tpe", True), ("nsga2", True)):
+        label = f"optuna-{kind}" + ("-constrained" if constrained else "")
+        seeds = 10 if kind == "tpe" else 20
+        for nested in (False, True):
+            make = optuna(kind, constrained=constrained, nested=nested)
+            full = f"{label}-nested" if nested else label
+            found[full] = Entry(make, SLOW, 20, 300, peer=True)
+    for nested in (False, True):
+        label = "pymoo-nested" if nested else "pymoo"
+        found[label] = Entry(pymoo(nested=nested), 3_000, 20, 300, peer=True)
+    return found
