@@ -24,12 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nahas.accelerator.cost_model import evaluate_axes
-from nahas.accelerator.grid import GRID
 from nahas.accelerator.machines import Axes
 from nahas.accelerator.mix import Costs
 from nahas.accelerator.sweep import best_places
 from nahas.controller.judgement import Task, violations
-from nahas.search_space.joint import PREFIX, Candidate
+from nahas.search_space.joint import Candidate, accelerator_knobs
 from nahas.search_space.lower import lower
 from nahas.search_space.network import Network
 
@@ -46,20 +45,10 @@ class BestAccelerator:
     """
 
     def __init__(self, task: Task) -> None:
-        names = [knob.name for knob in task.space.knobs]
-        wanted = [PREFIX + name for name in GRID]
-        missing = [name for name in wanted if name not in names]
-        if missing or len(names) == len(wanted):
-            lacks = ", ".join(missing) or "knobs of the network"
-            raise ValueError(
-                "`space` must have knobs of the network and one for each parameter of "
-                f"the accelerator, as `joint_space` makes it. Space {task.space.name!r}"
-                f" lacks {lacks}: its accelerators cannot be swept."
-            )
-        self.accelerator_knobs = np.array([names.index(name) for name in wanted])
+        self.accelerator_knobs = accelerator_knobs(task.space)
         """[7] places of the accelerator's knobs, in the order of its fields."""
-        self.network_knobs = np.array(
-            [d for d, name in enumerate(names) if name not in wanted]
+        self.network_knobs = np.delete(
+            np.arange(len(task.space.knobs)), self.accelerator_knobs
         )
         """Places of all others."""
         values = [task.space.knobs[d].values for d in self.accelerator_knobs]

@@ -130,7 +130,7 @@ def test_a_study_is_continued_as_if_unbroken(tmp_path: Path):
 
 
 def test_a_space_without_accelerators_is_refused():
-    with pytest.raises(ValueError, match=r"'toy' lacks accelerator.pes_x, .* swept"):
+    with pytest.raises(ValueError, match=r"'toy' lacks accelerator.pes_x, .* apart"):
         ExactSweep().inform(
             Task(toy_study.space(), Platform(), Limits(), FORMS[0], "none")
         )
