@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, final
 
 import numpy as np
@@ -32,10 +33,12 @@ class Phases:
 
     The first phase searches an accelerator for the space's reference network, whose
     accuracy does not change: so it is trained once, and what differs is cost. The
-    second searches a network on the accelerator of the best trial, by constraint
-    domination (`rank_key`), that has come back when it begins: a study gives its
-    feedback late, and trials of the first phase that come back later count no more.
-    Where none has come back by then the first phase goes on until one has.
+    second searches a network on the accelerator of the best trial that has come back
+    when it begins: a study gives its feedback late, and trials of the first phase that
+    come back later count no more. Where none has come back by then the first phase goes
+    on until one has. The best is that of constraint domination (`rank_key`); of equal
+    rewards, which all accelerators within a target have where a cost within it is free,
+    the least latency comes first, then energy and area, as in a sweep.
 
     `first` is a count and no share, so that a longer study extends a shorter one.
 
@@ -118,7 +121,7 @@ class Phases:
         """The controller of each phase learns what came of its own proposals."""
         for trial in trials:
             if self._chosen is None:
-                self._best = max(filter(None, (self._best, trial)), key=rank_key)
+                self._best = max(filter(None, (self._best, trial)), key=_merit)
                 own = self._reference.part(trial, trial.number)
                 self.accelerators.update([own])
             elif trial.number > self._split:
@@ -151,3 +154,9 @@ class Phases:
         if self._task is None:
             raise not_informed(self)
         return self._task
+
+
+def _merit(trial: Trial) -> tuple[object, ...]:
+    """What trials of the first phase are compared by: the larger is the better one."""
+    costs = (trial.latency_ms, trial.energy_mj, trial.area_mm2)
+    return *rank_key(trial), *(-inf if cost is None else -cost for cost in costs)

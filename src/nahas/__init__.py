@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from nahas.accelerator.template import Platform as Platform
     from nahas.controller.evolution import RegularizedEvolution as RegularizedEvolution
     from nahas.controller.exact_sweep import ExactSweep as ExactSweep
+    from nahas.controller.fixed_accelerator import FixedAccelerator as FixedAccelerator
     from nahas.controller.local_search import LocalSearch as LocalSearch
+    from nahas.controller.nested import Nested as Nested
     from nahas.controller.nsga2 import NSGA2 as NSGA2
+    from nahas.controller.phases import Phases as Phases
     from nahas.controller.ppo import PPO as PPO
     from nahas.controller.predictor_guided import PredictorGuided as PredictorGuided
     from nahas.controller.random_search import RandomSearch as RandomSearch
@@ -71,8 +74,11 @@ _HOMES = {
     "accelerator.template": ("Accelerator", "Capabilities", "Platform"),
     "controller.evolution": ("RegularizedEvolution",),
     "controller.exact_sweep": ("ExactSweep",),
+    "controller.fixed_accelerator": ("FixedAccelerator",),
     "controller.local_search": ("LocalSearch",),
+    "controller.nested": ("Nested",),
     "controller.nsga2": ("NSGA2",),
+    "controller.phases": ("Phases",),
     "controller.ppo": ("PPO",),
     "controller.predictor_guided": ("PredictorGuided",),
     "controller.random_search": ("RandomSearch",),

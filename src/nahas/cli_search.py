@@ -34,6 +34,8 @@ _SHORTHANDS = {
     "tailor": "search.tailor",
     "accuracy": "search.oracle",
     "controller": "search.controller",
+    "mode": "search.mode",
+    "accelerator": "fixed.accelerator",
     "trials": "search.trials",
     "minutes": "search.minutes",
     "workers": "search.workers",
@@ -86,6 +88,8 @@ def _add_search(commands: Any) -> None:
             "search --space mine:space --accuracy mine:Oracle",
             "search --engine ray --workers 8 --folder runs/ray",
             "search --tailor coral --set platform.preset=coral --folder runs/coral",
+            "search --mode fixed --folder runs/fixed",
+            "search --mode phases --set phases.first=50 --folder runs/phases",
         ],
     )
     search.add_argument("--config", metavar="FILE", help="TOML file with the sections")
@@ -115,6 +119,19 @@ def _add_search(commands: Any) -> None:
         "sweep-evolution: these choose the network, an exact sweep its accelerator; or "
         "your own as module:name (default: ppo)",
     )
+    search.add_argument(
+        "--mode", metavar="MODE",
+        help="joint; fixed: the network alone, on one accelerator; phases: the "
+        "accelerator for the space's reference network, then the network on it, "
+        "phases.first trials first (default: a third); nested: nested.inner trials of "
+        "networks on each accelerator (default: 50); see docs/modes.md (default: "
+        "joint)",
+    )  # fmt: skip
+    search.add_argument(
+        "--accelerator", metavar="NAME",
+        help=f"of mode fixed: {PRESET_NAMES}, on the search's platform (default: "
+        "baseline)",
+    )  # fmt: skip
     search.add_argument("--data", metavar="NAME", help="images (default: mnist5k)")
     search.add_argument("--seed", type=int, metavar="S", help="seed (default: 0)")
     _add_run(search, "150 trials, 2 workers")
@@ -128,7 +145,8 @@ def _add_search(commands: Any) -> None:
         "training",
     )  # fmt: skip
     add_limits(search, "default: those of the quick start, 39.86 mm2 and 1 ms, or of "
-               "--config; inf for none")  # fmt: skip
+               "--config, where the area's is the baseline accelerator's if it says "
+               "none; inf for none")  # fmt: skip
     add_settings(search, "training.epochs=5, or platform.preset=coral for its "
                  "platform")  # fmt: skip
 
@@ -159,6 +177,7 @@ def _add_run(parser: argparse.ArgumentParser, defaults: str) -> None:
 
 def _search(arguments: argparse.Namespace) -> int:
     from nahas.config import from_dict, merge, read_toml
+    from nahas.modes import with_area, with_split
 
     with reading_input():
         said = merge({}, arguments.settings).get("search", {}).get("oracle")
@@ -175,9 +194,21 @@ def _search(arguments: argparse.Namespace) -> int:
         for study in arguments.reuse:
             open_study(study)
         folder = default if arguments.folder is None else Path(arguments.folder)
+        before = _begun(folder)
+        config = with_split(config, before)
+        if "max_area_mm2" not in table.get("limits", {}):
+            config = with_area(config, before)
     if arguments.dry_run:
         return _forecast(folder, config, arguments.reuse)
     return _run(folder, config, arguments.reuse)
+
+
+def _begun(folder: Path) -> "Config | None":
+    """What the study that a folder holds was begun with."""
+    from nahas.closing import configuration
+    from nahas.controller.study import CONFIG, Study
+
+    return configuration(Study.open(folder)) if (folder / CONFIG).exists() else None
 
 
 def _forecast(folder: Path, config: "Config", reuse: list[str]) -> int:
@@ -233,12 +264,12 @@ def _run(folder: Path, config: "Config", reuse: list[str]) -> int:
     from nahas.controller.ray_cluster import check_engine
     from nahas.controller.search import search
     from nahas.controller.study import CONFIG, Study
-    from nahas.parts import make_parts, tailoring
+    from nahas.parts import make_parts, platform_notes
 
     with reading_input():
         check_engine(config.search.engine, config.search.address)
         parts = make_parts(config)
-    if said := tailoring(config):
+    for said in platform_notes(config):
         note(said)
     if (folder / CONFIG).exists():
         study = Study.open(folder)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from nahas import platform_table
 from nahas.accelerator.template import Platform
@@ -24,6 +24,8 @@ from nahas.controller.reinforce import Reinforce
 from nahas.controller.reward import Limits, Reward
 from nahas.decode import decode, keys, parse_value
 from nahas.train.oracles import ProxyTraining
+
+Mode = Literal["joint", "fixed", "phases", "nested"]
 
 _RUN = ("trials", "workers", "minutes", "engine", "address")
 
@@ -42,6 +44,10 @@ class SearchConfig:
             "guided" (those with settings have the section of their name),
             "sweep-random", "sweep-evolution", or `module:name` of one's own
             (docs/controllers.md).
+        mode: "joint", "fixed" (the network alone, on one accelerator), "phases" (the
+            accelerator first, then the network) or "nested" (networks searched anew on
+            each accelerator); the last three have the section of their name
+            (docs/modes.md).
         oracle: "proxy" (the `[training]` section), "imagenet-predictor" (for space
             "b0") or `module:name` of an oracle.
         trials: Proposals in all.
@@ -57,6 +63,7 @@ class SearchConfig:
     space: str = "s2"
     tailor: str = ""
     controller: str = "ppo"
+    mode: Mode = "joint"
     oracle: str = "proxy"
     trials: int = 150
     seed: int = 0
@@ -77,6 +84,45 @@ class SearchConfig:
             raise _wrong("minutes", "positive", self.minutes)
         if self.engine == "ray" and not self.workers:
             raise _wrong("workers", "a positive integer on Ray", self.workers)
+
+
+@dataclass(frozen=True, slots=True)
+class FixedConfig:
+    """Of mode "fixed".
+
+    Attributes:
+        accelerator: A preset, whose accelerator runs all networks.
+    """
+
+    accelerator: str = "baseline"
+
+
+@dataclass(frozen=True, slots=True)
+class PhasesConfig:
+    """Of mode "phases".
+
+    Attributes:
+        first: Trials of the first phase, that of the accelerator; more than
+            `search.window`. Where None a third of `search.trials`, as they are when the
+            study begins.
+        accelerators: Controller of the first phase; "" for a `search.controller`.
+    """
+
+    first: int | None = None
+    accelerators: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NestedConfig:
+    """Of mode "nested".
+
+    Attributes:
+        inner: Trials of the search of networks on each accelerator.
+        accelerators: Controller of the accelerators; "" for a `search.controller`.
+    """
+
+    inner: int = 50
+    accelerators: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +155,9 @@ class Config:
     reward: Reward = field(default_factory=Reward)
     limits: Limits = field(default_factory=Limits)
     platform: Platform = field(default_factory=Platform)
+    fixed: FixedConfig = field(default_factory=FixedConfig)
+    phases: PhasesConfig = field(default_factory=PhasesConfig)
+    nested: NestedConfig = field(default_factory=NestedConfig)
     ppo: PPO = field(default_factory=PPO)
     evolution: RegularizedEvolution = field(default_factory=RegularizedEvolution)
     local: LocalSearch = field(default_factory=LocalSearch)

@@ -1,6 +1,7 @@
 """The modes: what each search inside sees and proposes, counted by hand."""
 
 from collections import deque
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -165,6 +166,21 @@ def test_without_a_feasible_trial_the_least_violation_decides():
     chooses.update([trial(k + 1, rows[k], None, v) for k, v in enumerate((3, 1, 2))])
     assert chooses.split is None
     assert (chooses.propose(1)[0][CHIPS] == rows[1][CHIPS]).all()
+
+
+def test_of_equal_rewards_the_least_latency_then_energy_then_area_decides():
+    chooses = Phases(Counted(), Counted(), first=6)
+    chooses.inform(TASK)
+    chooses.setup(SPACE.cardinalities, seed=0)
+    rows = chooses.propose(6)
+    costs = [(2.0, 1.0, 1.0), (1.0, 3.0, 1.0), (1.0, 2.0, 2.0), (1.0, 2.0, 1.5),
+             (0.5, 0.5, 0.5), (1.0, 2.0, 1.5)]  # fmt: skip
+    rewards = [0.7, 0.7, 0.7, 0.7, 0.6, 0.7]
+    names = ("latency_ms", "energy_mj", "area_mm2")
+    for k, row in enumerate(rows):
+        told = trial(k + 1, row, rewards[k])
+        chooses.update([replace(told, **dict(zip(names, costs[k], strict=True)))])
+    assert (chooses.propose(1)[0][CHIPS] == rows[3][CHIPS]).all()
 
 
 def test_the_mode_of_phases_is_that_of_the_present_one():
