@@ -101,6 +101,10 @@ class Study:
         """The feasible trial of the highest reward, the earliest of equals."""
         return best(self.trials())
 
+    def argmax(self) -> Trial | None:
+        """The trial of the highest reward, whether or not it keeps the limits."""
+        return argmax(self.trials())
+
     def to_frame(self) -> "pd.DataFrame":
         """One row a trial: the fields of `Trial` and the text of its network."""
         import pandas as pd
@@ -123,6 +127,11 @@ class Study:
 
 def best(trials: Sequence[Trial]) -> Trial | None:
     """The feasible trial of the highest reward, the earliest of equals."""
+    return argmax([trial for trial in trials if trial.feasible])
+
+
+def argmax(trials: Sequence[Trial]) -> Trial | None:
+    """The trial of the highest reward, the earliest of equals, limits or no limits."""
     ranked = [(t.reward, -t.number, t) for t in trials if t.reward is not None]
     return max(ranked)[2] if ranked else None
 

@@ -132,15 +132,29 @@ _COSTS = ("latency_ms", "energy_mj", "area_mm2")
 
 
 def print_result(found: dict[str, Any]) -> None:
-    """Prints a study's counts, its best pair and what that is compared with."""
+    """Prints a study's counts, its results and what they are compared with.
+
+    The results are the best pair within the limits, the one of the highest reward and
+    the policy's mode; the last two where they are others, and what limits they break.
+    """
+    from nahas.closing import others_in_words, others_of
+
     print_table(_COUNTS, [[found[name] for name in _COUNTS]], title=found["study"])
-    best = found["best"]
+    best, others = found["best"], others_of(found)
+    if found["split"]:
+        print(f"mode {found['search_mode']}: {found['split']}")
     if found["failed"]:
         print(f"last failure: {found['last_error']}")
     if best is None:
         print("No trial is feasible yet.")
+        for line in others_in_words(others):
+            print(line)
         return
-    rows = [("best pair", best), *((row["name"], row) for row in found["references"])]
+    rows = [
+        ("best pair", best),
+        *((name, row) for name, row in others.items() if not row["error"]),
+        *((row["name"], row) for row in found["references"]),
+    ]
     print_table(
         ("", "accuracy", *_COSTS),
         [
@@ -150,6 +164,8 @@ def print_result(found: dict[str, Any]) -> None:
         title=f"best pair: trial {best['number']}, reward {number(best['reward'])}; "
         "references run on the baseline accelerator",
     )
+    for line in others_in_words(others):
+        print(line)
     for row in found["references"]:
         if row["error"]:
             print(f"no accuracy: {row['name']}: {row['error']}")

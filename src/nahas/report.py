@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from nahas import plots
-from nahas.closing import best_candidate, summary
+from nahas.closing import best_candidate, others_in_words, others_of, summary
 from nahas.controller.study import Study
 from nahas.costs import simulate
 from nahas.output import number, percent
@@ -47,6 +47,8 @@ def render(study: Study, pictures: Mapping[str, bytes] | None = None) -> bytes:
     environment.filters.update(number=number, percent=percent)
     page = environment.from_string(template).render(
         summary=found,
+        others=others_of(found),
+        in_words=others_in_words(others_of(found)),
         config=list(flat(study.config.get("config") or study.config)),
         versions=study.config.get("versions", {}),
         simulation=simulation,
