@@ -28,7 +28,8 @@ class Task:
     Attributes:
         space: What may be chosen; its values are `Candidate`s.
         platform: What surrounds the accelerators.
-        limits: Bounds that a candidate must keep to be trained.
+        limits: Bounds that a candidate must keep: its costs to be trained, its accuracy
+            to be feasible.
         reward: (accuracy [B], metrics) -> reward [B].
         oracle: Key of the oracle.
     """

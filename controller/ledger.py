@@ -77,7 +77,7 @@ class _Proposal:
         error: str = "",
         seconds: float = 0.0,
     ) -> Trial:
-        """The trial that came of it; only one with a reward is feasible."""
+        """The trial that came of it; feasible with a reward and no violation."""
         costs = self.judgement.costs
         return Trial(
             self.number,
@@ -86,7 +86,7 @@ class _Proposal:
             accuracy,
             *costs,
             reward=reward,
-            feasible=reward is not None,
+            feasible=reward is not None and violation == 0,
             violation=violation,
             reason=reason,
             error=error,
@@ -234,10 +234,13 @@ class Ledger:
                 seconds=seconds,
             )
         else:
+            accuracy, limits = outcome.accuracy, self._task.limits
             trial = proposal.trial(
                 "reused" if reused else "trained",
-                accuracy=outcome.accuracy,
-                reward=self._reward(proposal, outcome.accuracy),
+                accuracy=accuracy,
+                reward=self._reward(proposal, accuracy),
+                violation=float(limits.shortfall([accuracy])[0]),
+                reason=limits.shortfall_reason(accuracy),
                 seconds=seconds,
             )
         return Record(trial, proposal.judgement.network, training.origin)
@@ -262,7 +265,7 @@ class Ledger:
         trial = record.trial
         self._trials.append(trial)
         self._statuses[trial.status] += 1
-        if trial.reward is not None:
+        if trial.feasible:
             rewards = (self._best_reward, trial.reward)
             self._best_reward = max(r for r in rewards if r is not None)
 

@@ -123,7 +123,9 @@ class Study:
 
 def best(trials: Sequence[Trial]) -> Trial | None:
     """The feasible trial of the highest reward, the earliest of equals."""
-    ranked = [(t.reward, -t.number, t) for t in trials if t.reward is not None]
+    ranked = [
+        (t.reward, -t.number, t) for t in trials if t.feasible and t.reward is not None
+    ]
     return max(ranked)[2] if ranked else None
 
 

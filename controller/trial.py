@@ -22,7 +22,8 @@ class Trial:
         area_mm2: Area of the accelerator.
         utilization: MACs done over peak MACs.
         reward: What the search maximises; None unless trained or reused.
-        feasible: Whether the machine runs it, no limit is broken and training worked.
+        feasible: Whether the machine runs it, no limit is broken, the accuracy's floor
+            included, and training worked.
         violation: Relative excess over the broken limits, summed; 0 where feasible.
         reason: Why it is not feasible, in a line.
         error: What went wrong in training, in a line.

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nahas.controller.predictor_guided import PredictorGuided as PredictorGuided
     from nahas.controller.random_search import RandomSearch as RandomSearch
     from nahas.controller.reinforce import Reinforce as Reinforce
+    from nahas.controller.reward import Least as Least
     from nahas.controller.reward import Limits as Limits
     from nahas.controller.reward import Reward as Reward
     from nahas.controller.rows import StudyError as StudyError
@@ -77,7 +78,7 @@ _HOMES = {
     "controller.predictor_guided": ("PredictorGuided",),
     "controller.random_search": ("RandomSearch",),
     "controller.reinforce": ("Reinforce",),
-    "controller.reward": ("Limits", "Reward"),
+    "controller.reward": ("Least", "Limits", "Reward"),
     "controller.rows": ("StudyError",),
     "controller.search": ("search",),
     "controller.study": ("Study",),

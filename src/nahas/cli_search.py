@@ -41,6 +41,8 @@ _SHORTHANDS = {
     "address": "search.address",
     "seed": "search.seed",
     "data": "training.data",
+    "minimise": "search.minimise",
+    "min_accuracy": "limits.min_accuracy",
     **{name: f"limits.{name}" for name in LIMITS},
 }
 
@@ -115,6 +117,17 @@ def _add_search(commands: Any) -> None:
         "sweep-evolution: these choose the network, an exact sweep its accelerator; or "
         "your own as module:name (default: ppo)",
     )
+    search.add_argument(
+        "--minimise", metavar="WHAT",
+        help="seek the least energy, latency, edp (energy x latency), edap (that x "
+        "area), or weights such as energy=1,area=0.5, in place of the highest reward; "
+        "needs --min-accuracy",
+    )  # fmt: skip
+    search.add_argument(
+        "--min-accuracy", type=float, metavar="FRACTION",
+        help="floor of the accuracy: a trial below it is trained and not feasible; 0 "
+        "for none (default: none)",
+    )  # fmt: skip
     search.add_argument("--data", metavar="NAME", help="images (default: mnist5k)")
     search.add_argument("--seed", type=int, metavar="S", help="seed (default: 0)")
     _add_run(search, "150 trials, 2 workers")
@@ -250,7 +263,7 @@ def _run(folder: Path, config: "Config", reuse: list[str]) -> int:
             parts.task.space,
             parts.controller,
             parts.oracle,
-            config.reward,
+            config.goal,
             trials=asked.trials,
             limits=config.limits,
             seed=asked.seed,

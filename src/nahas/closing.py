@@ -106,7 +106,7 @@ def summary(study: Study) -> dict[str, Any]:
         "limits": {
             name: value
             for name, value in study.config.get("limits", {}).items()
-            if name.startswith("max_")
+            if name.startswith(("max_", "min_"))
         },
         "oracle": study.config.get("oracle_key"),
         "seed": study.config.get("seed"),
