@@ -1,7 +1,8 @@
 """The ledger of a running search: every proposal from its opening to its trial.
 
 A proposal is judged when it is opened; only one that the machine runs and that keeps
-the limits is trained. Proposals are settled, and trials written, in order.
+the limits is trained, or with reject="none" every one that the machine runs. Proposals
+are settled, and trials written, in order.
 """
 
 import time
@@ -182,6 +183,11 @@ class Ledger:
             self._report()
         return self._trials[number - 1]
 
+    def lesson(self, number: int) -> Trial:
+        """Trial `number` as the controller is told of it; as `trial`."""
+        trial = self.trial(number)
+        return trial if self._task.reject == "hard" else trial.unlimited
+
     def __enter__(self) -> Self:
         return self
 
@@ -235,12 +241,14 @@ class Ledger:
             )
         else:
             accuracy, limits = outcome.accuracy, self._task.limits
+            broken = proposal.judgement.reason, limits.shortfall_reason(accuracy)
+            shortfall = float(limits.shortfall([accuracy])[0])
             trial = proposal.trial(
                 "reused" if reused else "trained",
                 accuracy=accuracy,
                 reward=self._reward(proposal, accuracy),
-                violation=float(limits.shortfall([accuracy])[0]),
-                reason=limits.shortfall_reason(accuracy),
+                violation=proposal.judgement.violation + shortfall,
+                reason="; ".join(filter(None, broken)),
                 seconds=seconds,
             )
         return Record(trial, proposal.judgement.network, training.origin)

@@ -1,6 +1,6 @@
 """Trial: one proposal and what came of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Status = Literal["trained", "reused", "rejected", "infeasible", "failed"]
@@ -44,6 +44,13 @@ class Trial:
     reason: str = ""
     error: str = ""
     seconds: float = 0.0
+
+    @property
+    def unlimited(self) -> "Trial":
+        """The trial where limits are not taught: feasible if it has a reward."""
+        if self.reward is None:
+            return self
+        return replace(self, feasible=True, violation=0.0, reason="")
 
     @property
     def outcome(self) -> tuple[object, ...]:

@@ -42,6 +42,7 @@ _SHORTHANDS = {
     "seed": "search.seed",
     "data": "training.data",
     "minimise": "search.minimise",
+    "reject": "search.reject",
     "min_accuracy": "limits.min_accuracy",
     **{name: f"limits.{name}" for name in LIMITS},
 }
@@ -127,6 +128,11 @@ def _add_search(commands: Any) -> None:
         "--min-accuracy", type=float, metavar="FRACTION",
         help="floor of the accuracy: a trial below it is trained and not feasible; 0 "
         "for none (default: none)",
+    )  # fmt: skip
+    search.add_argument(
+        "--reject", metavar="HOW",
+        help="hard: what breaks a limit of a cost is not trained; none: all that runs "
+        "is, and the controller learns from the reward alone (default: hard)",
     )  # fmt: skip
     search.add_argument("--data", metavar="NAME", help="images (default: mnist5k)")
     search.add_argument("--seed", type=int, metavar="S", help="seed (default: 0)")
@@ -266,6 +272,7 @@ def _run(folder: Path, config: "Config", reuse: list[str]) -> int:
             config.goal,
             trials=asked.trials,
             limits=config.limits,
+            reject=asked.reject,
             seed=asked.seed,
             folder=folder,
             platform=config.platform,

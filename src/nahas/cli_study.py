@@ -137,6 +137,8 @@ def print_result(found: dict[str, Any]) -> None:
     best = found["best"]
     if found["failed"]:
         print(f"last failure: {found['last_error']}")
+    if found["violating"]:
+        print(f"trained, but a limit is broken: {found['violating']} trials")
     if best is None:
         print("No trial is feasible yet.")
         return

@@ -94,13 +94,13 @@ def write(path: Path, content: bytes) -> None:
 
 def summary(study: Study) -> dict[str, Any]:
     """Counts, the best pair, references and test, in JSON's types."""
-    best = best_row(study)
+    best, trials = best_row(study), study.trials()
     return {
         "study": str(study.folder),
         **study.counts(),
         "best": best,
         "scale": _scale(study, best),
-        "last_error": next((t.error for t in reversed(study.trials()) if t.error), ""),
+        "last_error": next((t.error for t in reversed(trials) if t.error), ""),
         "references": read_json(study.folder / REFERENCES) or [],
         "test": read_json(study.folder / TEST),
         "limits": {
@@ -108,6 +108,8 @@ def summary(study: Study) -> dict[str, Any]:
             for name, value in study.config.get("limits", {}).items()
             if name.startswith(("max_", "min_"))
         },
+        "reject": study.config.get("reject", "hard"),
+        "violating": sum(bool(t.violation) for t in trials if t.accuracy is not None),
         "oracle": study.config.get("oracle_key"),
         "seed": study.config.get("seed"),
         "versions": study.config.get("versions"),

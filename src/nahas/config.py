@@ -17,6 +17,7 @@ from nahas import platform_table
 from nahas.accelerator.objective import exponents
 from nahas.accelerator.template import Platform
 from nahas.controller.evolution import RegularizedEvolution
+from nahas.controller.judgement import Reject
 from nahas.controller.local_search import LocalSearch
 from nahas.controller.nsga2 import NSGA2
 from nahas.controller.ppo import PPO
@@ -49,6 +50,8 @@ class SearchConfig:
             weights such as "energy=1,area=0.5": the least of that, with an accuracy of
             at least `limits.min_accuracy`, is sought in place of the highest reward.
             "" for the reward.
+        reject: "hard": what breaks a limit of a cost is not trained; "none": it is, and
+            controllers learn from the reward alone.
         trials: Proposals in all.
         seed: Seed of the controller; the training's is `training.seed`.
         workers: Processes that train at the same time; 0 trains in this one.
@@ -64,6 +67,7 @@ class SearchConfig:
     controller: str = "ppo"
     oracle: str = "proxy"
     minimise: str = ""
+    reject: Reject = "hard"
     trials: int = 150
     seed: int = 0
     workers: int = 2
@@ -133,6 +137,12 @@ class Config:
                 f"`min_accuracy` must be given to minimise {self.search.minimise}: "
                 "without it the smallest network is the best. Received None (in "
                 "limits.min_accuracy)."
+            )
+        if self.search.minimise and self.search.reject == "none":
+            raise ValueError(
+                f"`reject` must be 'hard' to minimise {self.search.minimise}: else "
+                "nothing teaches a controller the floor of the accuracy. Received "
+                "'none' (in search.reject)."
             )
 
     @property

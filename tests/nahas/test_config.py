@@ -86,6 +86,7 @@ def test_the_platform_has_its_plain_fields_as_keys():
         ("limit.max_area_mm2=4", "Did you mean `limits`? (in limit)"),
         ("search.minimise=speed", "Received 'speed' (in search.minimise)"),
         ("search.minimise=edp", "Received None (in limits.min_accuracy)"),
+        ("search.reject=soft", "Received 'soft' (in search.reject)"),
         ("limits.min_accuracy=70", "Received 70.0 (in limits.min_accuracy)"),
         ("search.trials=0", "Received 0 (in search.trials)"),
         ("search.trials=many", "an integer. Received 'many' (in search.trials)"),

@@ -261,11 +261,32 @@ def test_the_least_energy_above_an_accuracy(tmp_path, capsys):
     assert outcomes(folder) == outcomes(tmp_path / "whole")
 
 
+def test_without_rejection_all_that_runs_is_trained(tmp_path, capsys):
+    folder = tmp_path / "none"
+    words = ("--reject", "none", "--max-area-mm2", "20", "--controller", "random")
+    assert search(folder, 30, *words) == 0
+    out = capsys.readouterr().out
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["rejected"] == 0 < summary["violating"]
+    assert summary["reject"] == "none"
+    assert f"a limit is broken: {summary['violating']} trials" in out
+    assert summary["best"]["area_mm2"] <= 20
+    assert f"{summary['violating']} break a limit" in (
+        folder / "report.html"
+    ).read_text()  # fmt: skip
+    assert main(["resume", str(folder), "--trials", "32"]) == 0
+    assert Study.open(folder).counts()["rejected"] == 0
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (("--minimise", "energy"), "(in limits.min_accuracy)"),
         (("--minimise", "speed", "--min-accuracy", "0.7"), "(in search.minimise)"),
+        (
+            ("--minimise", "edp", "--min-accuracy", "0.7", "--reject", "none"),
+            "(in search.reject)",
+        ),
         (("--min-accuracy", "70"), "Received 70.0 (in limits.min_accuracy)"),
     ],
 )
