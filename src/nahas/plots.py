@@ -129,9 +129,7 @@ def plot_pareto(
     latencies = [*trained["latency_ms"], *(r["latency_ms"] for r in points)]
     log_where_wide(axes.xaxis, axes.set_xscale, latencies)
     axes.set_xlabel("Latency of the deployed network (ms)")
-    axes.set_ylabel(
-        "Predicted accuracy" if predicted else "Validation accuracy of the proxy"
-    )
+    axes.set_ylabel(_accuracy_label(predicted))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
     if energies:
         bar = figure.colorbar(drawn, ax=axes)
@@ -175,6 +173,37 @@ def plot_convergence(frame: "pd.DataFrame", *, title: str = "") -> tuple[Figure,
     axes.set_xlabel("Trial")
     axes.set_ylabel("Reward")
     axes.margins(y=0.15)
+    _legend_below(figure, axes)
+    return figure, axes
+
+
+def plot_targets(
+    rows: Sequence[Mapping[str, Any]], *, title: str = "", predicted: bool = False
+) -> tuple[Figure, Axes]:
+    """The best accuracy at each latency target, of its own study and of all.
+
+    Args:
+        rows: As `targets.rows` gives them.
+        title: Above the picture.
+        predicted: Whether the accuracies are predictions and not of trainings.
+    """
+    figure, axes = _titled(title)
+    for key, style, label in (
+        ("of_all", "o--", "of all studies"),
+        ("best", ".-", "of the target's own study"),
+    ):
+        points = sorted(
+            (row["latency_target_ms"], row[key]["accuracy"])
+            for row in rows
+            if row[key] is not None
+        )
+        axes.plot([x for x, _ in points], [y for _, y in points], style,
+                  markerfacecolor="none", label=label)  # fmt: skip
+    targets = [row["latency_target_ms"] for row in rows]
+    log_where_wide(axes.xaxis, axes.set_xscale, targets)
+    axes.set_xlabel("Latency target (ms)")
+    axes.set_ylabel(_accuracy_label(predicted))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
     _legend_below(figure, axes)
     return figure, axes
 
@@ -233,6 +262,10 @@ def _titled(title: str) -> tuple[Figure, Axes]:
     if title:
         axes.set_title(title, fontsize=11)
     return figure, axes
+
+
+def _accuracy_label(predicted: bool) -> str:
+    return "Predicted accuracy" if predicted else "Validation accuracy of the proxy"
 
 
 def _legend_below(figure: Figure, axes: Axes) -> None:
