@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from nahas.search_space.space import SearchSpace as SearchSpace
     from nahas.search_space.tailor import profile as profile
     from nahas.search_space.tailor import tailor as tailor
+    from nahas.sharing import share as share
     from nahas.sweeps import pareto_front as pareto_front
     from nahas.sweeps import regret_rows as regret_rows
     from nahas.sweeps import sweep as sweep
@@ -96,6 +97,7 @@ _HOMES = {
     "search_space.published": ("PUBLISHED",),
     "search_space.space": ("Knob", "SearchSpace"),
     "search_space.tailor": ("profile", "tailor"),
+    "sharing": ("share",),
     "sweeps": ("pareto_front", "regret_rows", "sweep"),
     "train.imagenet_predictor": ("ImagenetPredictor",),
     "train.oracles": ("ProxyTraining",),
