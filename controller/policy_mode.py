@@ -65,7 +65,7 @@ def policy_mode(
     if not has_policy(controller):
         return None
     if isinstance(controller, Informed):
-        controller.inform(task)
+        controller.inform(task.told)
     replay(controller, task, trials, seed=seed, window=window)
     mode = mode_of(controller)
     if mode is None:
@@ -102,10 +102,12 @@ def replay(
     Raises:
         StudyError: If it proposes other trials than those recorded.
     """
+    taught = task.reject == "hard"
+    lessons = [trial if taught else trial.unlimited for trial in trials]
     controller.setup(task.space.cardinalities, seed=seed)
     for place, trial in enumerate(trials):
         if place >= window:
-            controller.update([trials[place - window]])
+            controller.update([lessons[place - window]])
         [choices] = controller.propose(1).tolist()
         if tuple(choices) != trial.choices:
             raise StudyError(
@@ -113,7 +115,7 @@ def replay(
                 f"now {tuple(choices)}. The study was made with other versions or "
                 "another controller."
             )
-    controller.update(trials[max(0, len(trials) - window) :])
+    controller.update(lessons[max(0, len(trials) - window) :])
 
 
 def has_policy(controller: Controller) -> bool:

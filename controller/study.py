@@ -34,6 +34,8 @@ LOCK = "driver.lock"
 _LIBRARIES = ("nahas", "numpy", "numba", "pyglove", "keras", "tensorflow")
 _SETTINGS = "config."
 _NOT_COMPARED = ("versions.", _SETTINGS + "run.")
+# What a study stands for that began before it could be asked for.
+_BEFORE = {"reject": "hard"}
 
 
 _FRACTIONS = (
@@ -240,7 +242,7 @@ def _compare(folder: Path, stored: dict[str, Any], wanted: dict[str, Any]) -> No
     A setting that the front end did not have when the study began says nothing: what it
     decides is compared where it counts, as a part of the controller or the oracle.
     """
-    old, new = dict(_flat(stored)), dict(_flat(wanted))
+    old, new = _BEFORE | dict(_flat(stored)), dict(_flat(wanted))
     differing = [
         k
         for k in sorted({*old, *new})

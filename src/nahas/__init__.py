@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from nahas.controller.predictor_guided import PredictorGuided as PredictorGuided
     from nahas.controller.random_search import RandomSearch as RandomSearch
     from nahas.controller.reinforce import Reinforce as Reinforce
+    from nahas.controller.reward import Least as Least
     from nahas.controller.reward import Limits as Limits
     from nahas.controller.reward import Reward as Reward
     from nahas.controller.rows import StudyError as StudyError
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from nahas.search_space.space import SearchSpace as SearchSpace
     from nahas.search_space.tailor import profile as profile
     from nahas.search_space.tailor import tailor as tailor
+    from nahas.sharing import share as share
     from nahas.sweeps import pareto_front as pareto_front
     from nahas.sweeps import regret_rows as regret_rows
     from nahas.sweeps import sweep as sweep
@@ -83,7 +85,7 @@ _HOMES = {
     "controller.predictor_guided": ("PredictorGuided",),
     "controller.random_search": ("RandomSearch",),
     "controller.reinforce": ("Reinforce",),
-    "controller.reward": ("Limits", "Reward"),
+    "controller.reward": ("Least", "Limits", "Reward"),
     "controller.rows": ("StudyError",),
     "controller.search": ("search",),
     "controller.study": ("Study",),
@@ -101,6 +103,7 @@ _HOMES = {
     "search_space.published": ("PUBLISHED",),
     "search_space.space": ("Knob", "SearchSpace"),
     "search_space.tailor": ("profile", "tailor"),
+    "sharing": ("share",),
     "sweeps": ("pareto_front", "regret_rows", "sweep"),
     "train.imagenet_predictor": ("ImagenetPredictor",),
     "train.oracles": ("ProxyTraining",),

@@ -43,6 +43,9 @@ _SHORTHANDS = {
     "address": "search.address",
     "seed": "search.seed",
     "data": "training.data",
+    "minimise": "search.minimise",
+    "reject": "search.reject",
+    "min_accuracy": "limits.min_accuracy",
     **{name: f"limits.{name}" for name in LIMITS},
 }
 
@@ -86,6 +89,7 @@ def _add_search(commands: Any) -> None:
             "search --config mine.toml --set training.epochs=5",
             "search --accuracy imagenet-predictor --max-latency-ms 0.3",
             "search --space mine:space --accuracy mine:Oracle",
+            "search --latency-targets 0.3,0.5,1.0 --folder runs/targets",
             "search --engine ray --workers 8 --folder runs/ray",
             "search --tailor coral --set platform.preset=coral --folder runs/coral",
             "search --mode fixed --folder runs/fixed",
@@ -132,6 +136,22 @@ def _add_search(commands: Any) -> None:
         help=f"of mode fixed: {PRESET_NAMES}, on the search's platform (default: "
         "baseline)",
     )  # fmt: skip
+    search.add_argument(
+        "--minimise", metavar="WHAT",
+        help="seek the least energy, latency, edp (energy x latency), edap (that x "
+        "area), or weights such as energy=1,area=0.5, in place of the highest reward; "
+        "needs --min-accuracy",
+    )  # fmt: skip
+    search.add_argument(
+        "--min-accuracy", type=float, metavar="FRACTION",
+        help="floor of the accuracy: a trial below it is trained and not feasible; 0 "
+        "for none (default: none)",
+    )  # fmt: skip
+    search.add_argument(
+        "--reject", metavar="HOW",
+        help="hard: what breaks a limit of a cost is not trained; none: all that runs "
+        "is, and the controller learns from the reward alone (default: hard)",
+    )  # fmt: skip
     search.add_argument("--data", metavar="NAME", help="images (default: mnist5k)")
     search.add_argument("--seed", type=int, metavar="S", help="seed (default: 0)")
     _add_run(search, "150 trials, 2 workers")
@@ -143,6 +163,12 @@ def _add_search(commands: Any) -> None:
         "--dry-run", action="store_true",
         help="say how many trials, how long and how much disk, and stop; may do one "
         "training",
+    )  # fmt: skip
+    search.add_argument(
+        "--latency-targets", metavar="MS,MS,...",
+        help="one study for each of several latency targets, side by side in the "
+        "folder: each is the limit and the reward's target, has all the trials, and "
+        "reuses the trainings of those before",
     )  # fmt: skip
     add_limits(search, "default: those of the quick start, 39.86 mm2 and 1 ms, or of "
                "--config, where the area's is the baseline accelerator's if it says "
@@ -176,6 +202,10 @@ def _add_run(parser: argparse.ArgumentParser, defaults: str) -> None:
 
 
 def _search(arguments: argparse.Namespace) -> int:
+    from nahas import targets
+    from nahas.cli_targets import forecast as forecast_targets
+    from nahas.cli_targets import refuse_limit
+    from nahas.cli_targets import run as run_targets
     from nahas.config import from_dict, merge, read_toml
     from nahas.modes import with_area, with_split
 
@@ -190,6 +220,11 @@ def _search(arguments: argparse.Namespace) -> int:
                 table.setdefault(section, {})[key] = value
         config = from_dict(table)
         default = Path("runs") / Path(arguments.config or packaged).stem
+        wanted = arguments.latency_targets
+        latencies = None if wanted is None else targets.parse(wanted)
+        if latencies:
+            refuse_limit(vars(arguments))
+            default = default.with_name(f"{default.name}_targets")
         check_folder("--folder", arguments.folder)
         for study in arguments.reuse:
             open_study(study)
@@ -198,9 +233,21 @@ def _search(arguments: argparse.Namespace) -> int:
         config = with_split(config, before)
         if "max_area_mm2" not in table.get("limits", {}):
             config = with_area(config, before)
+        if targets.are_in(folder) and not latencies:
+            raise UsageError(
+                f"{folder} holds the studies of several latency targets. Continue them "
+                f"with `nahas resume {folder}`, or choose another folder."
+            )
+    if latencies:
+        several = targets.Targets(folder, latencies, config, tuple(arguments.reuse))
+        if arguments.dry_run:
+            with reading_input():
+                print(forecast_targets(several))
+            return 0
+        return run_targets(several)
     if arguments.dry_run:
         return _forecast(folder, config, arguments.reuse)
-    return _run(folder, config, arguments.reuse)
+    return run_study(folder, config, arguments.reuse)
 
 
 def _begun(folder: Path) -> "Config | None":
@@ -223,6 +270,9 @@ def _forecast(folder: Path, config: "Config", reuse: list[str]) -> int:
 
 
 def _resume(arguments: argparse.Namespace) -> int:
+    from nahas import targets
+    from nahas.cli_targets import resumed
+    from nahas.cli_targets import run as run_targets
     from nahas.closing import configuration
     from nahas.controller.salvage import salvage
 
@@ -236,6 +286,10 @@ def _resume(arguments: argparse.Namespace) -> int:
             f"{arguments.salvage_to}"
         )
         return 0
+    if targets.are_in(arguments.study):
+        with reading_input():
+            several = resumed(Path(arguments.study), **_given(arguments))
+        return run_targets(several)
     study = open_study(arguments.study)
     config = configuration(study)
     if config is None:
@@ -243,6 +297,15 @@ def _resume(arguments: argparse.Namespace) -> int:
             f"The study in {study.folder} was started from Python: continue it with "
             "nahas.search(..., folder=...) and the same arguments."
         )
+    with reading_input():
+        # Minutes were those of the run before, not of the study.
+        config = replace(config, search=replace(config.search, minutes=None))
+        config = replace(config, search=replace(config.search, **_given(arguments)))
+    return run_study(study.folder, config, study.config.get("reuse", []))
+
+
+def _given(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The settings of a run that are not to stay as they were."""
     given = {
         name: getattr(arguments, name)
         for name in ("trials", "minutes", "workers", "engine", "address")
@@ -250,15 +313,23 @@ def _resume(arguments: argparse.Namespace) -> int:
     }
     if arguments.engine == "local":
         given.setdefault("address", "")  # that of the run before is left
-    with reading_input():
-        # Minutes were those of the run before, not of the study.
-        config = replace(config, search=replace(config.search, minutes=None))
-        config = replace(config, search=replace(config.search, **given))
-    return _run(study.folder, config, study.config.get("reuse", []))
+    return given
 
 
-def _run(folder: Path, config: "Config", reuse: list[str]) -> int:
-    """Searches, then closes: references, test, files, the result on stdout."""
+def run_study(
+    folder: Path, config: "Config", reuse: list[str], whole: Path | None = None
+) -> int:
+    """Searches, then closes: references, test, files, the result on stdout.
+
+    Args:
+        folder: Where the study lies.
+        config: What is asked for.
+        reuse: Studies whose trainings a new study starts with.
+        whole: The folder that the user continues, where it is another.
+
+    Returns:
+        The exit code.
+    """
     from nahas import closing, report
     from nahas.config import to_stored
     from nahas.controller.ray_cluster import check_engine
@@ -281,9 +352,10 @@ def _run(folder: Path, config: "Config", reuse: list[str]) -> int:
             parts.task.space,
             parts.controller,
             parts.oracle,
-            config.reward,
+            config.goal,
             trials=asked.trials,
             limits=config.limits,
+            reject=asked.reject,
             seed=asked.seed,
             folder=folder,
             platform=config.platform,
@@ -305,9 +377,9 @@ def _run(folder: Path, config: "Config", reuse: list[str]) -> int:
     print_result(closing.summary(study))
     print("written: " + ", ".join(str(path) for path in written))
     if finished:
-        print(f"extend:  nahas resume {folder} --trials {2 * done}")
+        print(f"extend:  nahas resume {whole or folder} --trials {2 * done}")
     else:
-        print(f"stopped after {done} trials; continue: nahas resume {folder}")
+        print(f"stopped after {done} trials; continue: nahas resume {whole or folder}")
     return 0 if finished or time_up else 1
 
 

@@ -17,7 +17,7 @@ from nahas.accelerator.template import Accelerator
 from nahas.config import Config, from_stored
 from nahas.controller.description import describe, rebuild
 from nahas.controller.rows import StudyError
-from nahas.controller.study import Study
+from nahas.controller.study import Study, argmax
 from nahas.controller.trial import Trial
 from nahas.models import BEST
 from nahas.modes import mode_of_search, split_in_words
@@ -97,24 +97,26 @@ def write(path: Path, content: bytes) -> None:
 
 def summary(study: Study) -> dict[str, Any]:
     """Counts, the best pair, references and test, in JSON's types."""
-    best, counts = best_row(study), study.counts()
+    best, trials = best_row(study), study.trials()
     return {
         "study": str(study.folder),
         "search_mode": mode_of_search(study),
-        "split": split_in_words(study, counts["trials"]),
-        **counts,
+        "split": split_in_words(study, len(trials)),
+        **study.counts(),
         "best": best,
-        "argmax": row_of(study, study.argmax()),
+        "argmax": row_of(study, argmax(trials)),
         "policy_mode": policy_row(study),
         "scale": _scale(study, best),
-        "last_error": next((t.error for t in reversed(study.trials()) if t.error), ""),
+        "last_error": next((t.error for t in reversed(trials) if t.error), ""),
         "references": read_json(study.folder / REFERENCES) or [],
         "test": read_json(study.folder / TEST),
         "limits": {
             name: value
             for name, value in study.config.get("limits", {}).items()
-            if name.startswith("max_")
+            if name.startswith(("max_", "min_"))
         },
+        "reject": study.config.get("reject", "hard"),
+        "violating": sum(bool(t.violation) for t in trials if t.accuracy is not None),
         "oracle": study.config.get("oracle_key"),
         "seed": study.config.get("seed"),
         "versions": study.config.get("versions"),

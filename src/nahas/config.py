@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nahas import platform_table
+from nahas.accelerator.objective import exponents
 from nahas.accelerator.template import Platform
 from nahas.controller.evolution import RegularizedEvolution
+from nahas.controller.judgement import Reject
 from nahas.controller.local_search import LocalSearch
 from nahas.controller.nsga2 import NSGA2
 from nahas.controller.ppo import PPO
 from nahas.controller.predictor_guided import PredictorGuided
 from nahas.controller.reinforce import Reinforce
-from nahas.controller.reward import Limits, Reward
+from nahas.controller.reward import Least, Limits, Reward
 from nahas.decode import decode, keys, parse_value
 from nahas.train.oracles import ProxyTraining
 
@@ -50,6 +52,12 @@ class SearchConfig:
             (docs/modes.md).
         oracle: "proxy" (the `[training]` section), "imagenet-predictor" (for space
             "b0") or `module:name` of an oracle.
+        minimise: "energy", "latency", "edp" (energy x latency), "edap" (that x area) or
+            weights such as "energy=1,area=0.5": the least of that, with an accuracy of
+            at least `limits.min_accuracy`, is sought in place of the highest reward.
+            "" for the reward.
+        reject: "hard": what breaks a limit of a cost is not trained; "none": it is, and
+            controllers learn from the reward alone.
         trials: Proposals in all.
         seed: Seed of the controller; the training's is `training.seed`.
         workers: Processes that train at the same time; 0 trains in this one.
@@ -65,6 +73,8 @@ class SearchConfig:
     controller: str = "ppo"
     mode: Mode = "joint"
     oracle: str = "proxy"
+    minimise: str = ""
+    reject: Reject = "hard"
     trials: int = 150
     seed: int = 0
     workers: int = 2
@@ -82,6 +92,11 @@ class SearchConfig:
                 raise _wrong(name, "0 or a positive integer", getattr(self, name))
         if self.minutes is not None and not self.minutes > 0:
             raise _wrong("minutes", "positive", self.minutes)
+        if self.minimise:
+            try:
+                exponents(self.minimise)
+            except ValueError as error:
+                raise ValueError(str(error).replace("objective", "minimise")) from error
         if self.engine == "ray" and not self.workers:
             raise _wrong("workers", "a positive integer on Ray", self.workers)
 
@@ -164,6 +179,25 @@ class Config:
     nsga2: NSGA2 = field(default_factory=NSGA2)
     reinforce: Reinforce = field(default_factory=Reinforce)
     guided: PredictorGuided = field(default_factory=PredictorGuided)
+
+    def __post_init__(self) -> None:
+        if self.search.minimise and self.limits.min_accuracy is None:
+            raise ValueError(
+                f"`min_accuracy` must be given to minimise {self.search.minimise}: "
+                "without it the smallest network is the best. Received None (in "
+                "limits.min_accuracy)."
+            )
+        if self.search.minimise and self.search.reject == "none":
+            raise ValueError(
+                f"`reject` must be 'hard' to minimise {self.search.minimise}: else "
+                "nothing teaches a controller the floor of the accuracy. Received "
+                "'none' (in search.reject)."
+            )
+
+    @property
+    def goal(self) -> Reward | Least:
+        """What the search maximises: the reward, or a power of the costs minimised."""
+        return Least(self.search.minimise) if self.search.minimise else self.reward
 
 
 def load(path: str | Path | None = None, settings: Sequence[str] = ()) -> Config:

@@ -66,9 +66,16 @@ def make_parts(config: Config) -> Parts:
     if hasattr(oracle, "dataset"):
         oracle.dataset()  # a missing one would fail every training
     check_known_to(oracle, space)
-    task = Task(space, config.platform, config.limits, config.reward, oracle.key)
+    task = Task(
+        space,
+        config.platform,
+        config.limits,
+        config.goal,
+        oracle.key,
+        config.search.reject,
+    )
     if isinstance(controller, Informed):  # `search` would refuse it too, but later
-        controller.inform(task)
+        controller.inform(task.told)
     return Parts(task, controller, oracle)
 
 

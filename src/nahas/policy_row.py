@@ -50,8 +50,9 @@ def _row(study: Study, config: Config, controller: Controller) -> dict[str, Any]
     if not trials:
         return None
     space, oracle = make_space(config), str(study.config["oracle_key"])
+    limits = config.limits
     mode = policy_mode(
-        Task(space, config.platform, config.limits, config.reward, oracle),
+        Task(space, config.platform, limits, config.goal, oracle, config.search.reject),
         controller,
         trials,
         partial(_accuracy, study, oracle),
@@ -60,7 +61,11 @@ def _row(study: Study, config: Config, controller: Controller) -> dict[str, Any]
     )
     if mode is None:
         return None
-    judged, chip = mode.judgement, None
+    judged, chip, broken = mode.judgement, None, [mode.judgement.reason]
+    violation = judged.violation
+    if mode.accuracy is not None:
+        violation += float(limits.shortfall([mode.accuracy])[0])
+        broken.append(limits.shortfall_reason(mode.accuracy))
     if judged.network:
         chip = asdict(space.decode(np.array(mode.choices)).accelerator)
     return {
@@ -71,9 +76,9 @@ def _row(study: Study, config: Config, controller: Controller) -> dict[str, Any]
         "accuracy": mode.accuracy,
         **judged.costs._asdict(),
         "reward": mode.reward,
-        "feasible": judged.status is None and judged.violation == 0,
-        "violation": judged.violation,
-        "reason": judged.reason,
+        "feasible": judged.status is None and violation == 0,
+        "violation": violation,
+        "reason": "; ".join(filter(None, broken)),
         "error": "",
         "network": judged.network,
         "accelerator": chip,

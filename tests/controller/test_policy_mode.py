@@ -132,6 +132,18 @@ def test_the_mode_is_that_of_the_policy_after_its_last_update():
     assert expected != (0,) * 6
 
 
+def test_where_limits_are_not_taught_the_policy_is_followed_without_them():
+    """What breaks one is trained, and told as if it broke none."""
+    task = replace(TASK, reject="none", limits=Limits(max_area_mm2=1.0))
+    study = toy_study.run(
+        None, 30, controller=PPO(batch=4), reject="none", limits=task.limits
+    )
+    found = of(study, PPO(batch=4), lambda network: 0.5, task)
+    assert found.judgement.violation > 0
+    assert study.argmax() is not None
+    assert study.best() is None
+
+
 def test_a_controller_without_a_policy_has_no_mode_and_is_not_replayed(study):
     assert of(study, RegularizedEvolution()) is None
     assert of(study, FixedAccelerator(RegularizedEvolution())) is None

@@ -17,12 +17,13 @@ from nahas.controller.ppo import PPO
 from nahas.controller.predictor_guided import PredictorGuided
 from nahas.controller.random_search import RandomSearch
 from nahas.controller.reinforce import Reinforce
-from nahas.controller.reward import Limits
+from nahas.controller.reward import Least, Limits
 from nahas.decode import keys
 from nahas.modes import with_area, with_split
 from nahas.parts import (
     make_controller,
     make_oracle,
+    make_parts,
     make_space,
     named_object,
     platform_notes,
@@ -66,6 +67,16 @@ def test_what_is_stored_is_read_again():
     assert "trials" not in to_stored(config)["search"]
 
 
+def test_the_goal_is_the_reward_or_the_least_of_costs():
+    assert load().goal == load().reward
+    config = load(None, ["search.minimise=edp", "limits.min_accuracy=0.7"])
+    assert config.goal == Least("edp")
+    assert make_parts(config).task.reward == Least("edp")
+    again = from_stored(to_stored(config))
+    assert again.goal == config.goal
+    assert again.limits == config.limits
+
+
 def test_the_platform_has_its_plain_fields_as_keys():
     assert "clock_mhz" in keys(Platform)
     assert not {"technology", "capabilities"} & set(keys(Platform))
@@ -76,6 +87,10 @@ def test_the_platform_has_its_plain_fields_as_keys():
     [
         ("limits.max_area_mm=4", "mean `max_area_mm2`? (in limits.max_area_mm)"),
         ("limit.max_area_mm2=4", "Did you mean `limits`? (in limit)"),
+        ("search.minimise=speed", "Received 'speed' (in search.minimise)"),
+        ("search.minimise=edp", "Received None (in limits.min_accuracy)"),
+        ("search.reject=soft", "Received 'soft' (in search.reject)"),
+        ("limits.min_accuracy=70", "Received 70.0 (in limits.min_accuracy)"),
         ("search.trials=0", "Received 0 (in search.trials)"),
         ("search.trials=many", "an integer. Received 'many' (in search.trials)"),
         ("network.width=-1", "must be positive. Received -1.0 (in network.width)"),

@@ -242,6 +242,62 @@ def test_resume_extends_as_if_it_had_never_stopped(study, tmp_path, capsys):
     assert outcomes(tmp_path / "short") == outcomes(study)
 
 
+def test_the_least_energy_above_an_accuracy(tmp_path, capsys):
+    """Kernels 7 and 5 have accuracy 0.8, 5 and 5 0.75; no other pair reaches that."""
+    folder = tmp_path / "least"
+    words = ("--minimise", "energy", "--min-accuracy", "0.75")
+    assert search(folder, 60, *words) == 0
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["limits"]["min_accuracy"] == 0.75
+    assert summary["best"]["accuracy"] >= 0.75
+    frame = pd.read_csv(folder / "trials.csv")
+    trained = frame[frame["accuracy"].notna()]
+    kept = trained[trained["accuracy"] >= 0.75]
+    assert 0 < len(kept) < len(trained)
+    assert summary["best"]["energy_mj"] == kept["energy_mj"].min()
+    assert (trained["feasible"] == (trained["accuracy"] >= 0.75)).all()
+    assert main(["resume", str(folder), "--trials", "62"]) == 0
+    assert search(tmp_path / "whole", 62, *words) == 0
+    assert outcomes(folder) == outcomes(tmp_path / "whole")
+
+
+def test_without_rejection_all_that_runs_is_trained(tmp_path, capsys):
+    folder = tmp_path / "none"
+    words = ("--reject", "none", "--max-area-mm2", "20", "--controller", "random")
+    assert search(folder, 30, *words) == 0
+    out = capsys.readouterr().out
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["rejected"] == 0 < summary["violating"]
+    assert summary["reject"] == "none"
+    assert f"a limit is broken: {summary['violating']} trials" in out
+    assert summary["best"]["area_mm2"] <= 20
+    assert f"{summary['violating']} break a limit" in (
+        folder / "report.html"
+    ).read_text()  # fmt: skip
+    assert main(["resume", str(folder), "--trials", "32"]) == 0
+    assert Study.open(folder).counts()["rejected"] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--minimise", "energy"), "(in limits.min_accuracy)"),
+        (("--minimise", "speed", "--min-accuracy", "0.7"), "(in search.minimise)"),
+        (
+            ("--minimise", "edp", "--min-accuracy", "0.7", "--reject", "none"),
+            "(in search.reject)",
+        ),
+        (("--min-accuracy", "70"), "Received 70.0 (in limits.min_accuracy)"),
+    ],
+)
+def test_wrong_goals_are_a_line(tmp_path, capsys, words, message):
+    assert search(tmp_path / "none", 3, *words) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert len(err.splitlines()) == 1
+    assert not (tmp_path / "none").exists()
+
+
 def test_workers_make_the_same_trials(study, tmp_path):
     folder = tmp_path / "worked"
     assert search(folder, 12, "--workers", "1") == 0
