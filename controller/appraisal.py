@@ -58,15 +58,19 @@ def reward_all(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """[B] violations, and [B] rewards at the accuracies; -inf outside the limits.
 
+    An accuracy below its floor adds to the violation. One that breaks costs' limits too
+    counts as well: of two such, the nearer to all limits is the better start.
+
     Args:
         task: What is asked of each candidate.
         choices: [B, D].
-        accuracies: [B] fractions.
+        accuracies: [B] fractions; NaN where one is not known, which breaks no floor.
     """
     found = appraise(task, choices)
+    violations = found.violations + task.limits.shortfall(accuracies)
     rewards = np.full(len(choices), -np.inf)
-    kept = np.flatnonzero(found.violations[found.rows] == 0)
+    kept = np.flatnonzero(violations[found.rows] == 0)
     if found.metrics is not None and len(kept):
         rows = found.rows[kept]
         rewards[rows] = task.reward(accuracies[rows], found.metrics.take(kept))
-    return found.violations, rewards
+    return violations, rewards

@@ -1,12 +1,13 @@
 """The best accelerator of a space for a network, by simulating all of them.
 
 Why the accuracy need not be known. Let a pair (n, h) have accuracy a(n), which belongs
-to the network alone, and costs c(n, h). The limits are of costs, so which h keep them
-does not depend on a(n). For the rest, the reward is one of
+to the network alone, and costs c(n, h). The limits before training are of costs, so
+which h keep them does not depend on a(n). For the rest, the reward is one of
 
     multiplicative   R = a(n) f(c(n, h)),  f = Π ratio^w > 0
     absolute         R = a(n) + g(c(n, h)), g = β Σ |ratio - 1|
     single_sided     R = a(n) + g(c(n, h)), g = β Σ max(0, ratio - 1)
+    least            R = f(c(n, h)),        f = score^w, without any accuracy
 
 For any a > 0 the first is increasing in f, for any a the others are increasing in g. So
 for two accelerators h, h' of one network, R(n, h) >= R(n, h') holds either at every
@@ -15,21 +16,23 @@ computed here (at a(n) = 0 the first form is 0 for all of them, and any is best)
 
     max over (n, h) of R = max over n of R(n, h*(n)),  h*(n) = argmax_h R at a(n) = 1
 
-and a search over networks alone, each with its h*(n), loses no optimum. A reward of
-one's own has this property if it is increasing in accuracy times or plus a function of
-the costs; otherwise h* is the best accelerator of a network of accuracy 1.
+and a search over networks alone, each with its h*(n), loses no optimum. The order of
+the last form has no accuracy in it at all. A floor under the accuracy is kept by every
+pair of a network or by none: it takes networks out of the maximum over n, and changes
+no h*(n). A reward of one's own has this property if it is increasing in accuracy times
+or plus a function of the costs; otherwise h* is the best accelerator of a network of
+accuracy 1.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nahas.accelerator.grid import GRID
 from nahas.accelerator.grid_model import evaluate_axes
 from nahas.accelerator.machines import Axes
 from nahas.accelerator.mix import Costs
 from nahas.accelerator.sweep import best_places
 from nahas.controller.judgement import Task, violations
-from nahas.search_space.joint import PREFIX, Candidate
+from nahas.search_space.joint import Candidate, accelerator_knobs
 from nahas.search_space.lower import lower
 from nahas.search_space.network import Network
 
@@ -46,20 +49,10 @@ class BestAccelerator:
     """
 
     def __init__(self, task: Task) -> None:
-        names = [knob.name for knob in task.space.knobs]
-        wanted = [PREFIX + name for name in GRID]
-        missing = [name for name in wanted if name not in names]
-        if missing or len(names) == len(wanted):
-            lacks = ", ".join(missing) or "knobs of the network"
-            raise ValueError(
-                "`space` must have knobs of the network and one for each parameter of "
-                f"the accelerator, as `joint_space` makes it. Space {task.space.name!r}"
-                f" lacks {lacks}: its accelerators cannot be swept."
-            )
-        self.accelerator_knobs = np.array([names.index(name) for name in wanted])
+        self.accelerator_knobs = accelerator_knobs(task.space)
         """[7] places of the accelerator's knobs, in the order of its fields."""
-        self.network_knobs = np.array(
-            [d for d, name in enumerate(names) if name not in wanted]
+        self.network_knobs = np.delete(
+            np.arange(len(task.space.knobs)), self.accelerator_knobs
         )
         """Places of all others."""
         values = [task.space.knobs[d].values for d in self.accelerator_knobs]

@@ -110,6 +110,27 @@ class Informed(Protocol):
         ...
 
 
+@runtime_checkable
+class HasMode(Protocol):
+    """What a controller may have besides: a policy, whose mode is asked for at the end.
+
+    A search by a policy has two results: the best candidate that it met, and the one
+    that its policy holds for the best.
+    """
+
+    def mode(self) -> NDArray[np.int64] | None:
+        """[D] the most probable choices; None where there is no policy after all.
+
+        Of equally probable values the first. After `setup`; draws nothing.
+        """
+        ...
+
+
+def mode_of(controller: Controller) -> NDArray[np.int64] | None:
+    """[D] the mode of a controller's policy; None where it has none."""
+    return controller.mode() if isinstance(controller, HasMode) else None
+
+
 def not_informed(controller: Informed) -> ValueError:
     """The error of a controller that is driven without having been told the task."""
     return ValueError(

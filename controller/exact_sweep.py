@@ -12,6 +12,7 @@ from nahas.controller.controller import (
     Informed,
     check_cardinalities,
     check_told,
+    mode_of,
     not_informed,
 )
 from nahas.controller.random_search import RandomSearch
@@ -60,7 +61,7 @@ class ExactSweep:
         """Be told what the best accelerator is.
 
         Raises:
-            ValueError: If the space's accelerators cannot be swept.
+            ValueError: If the space has no knobs of the accelerator to be swept.
         """
         # The simulator takes a second to import.
         from nahas.controller.best_accelerator import BestAccelerator
@@ -91,6 +92,11 @@ class ExactSweep:
         self.inner.update(
             [replace(t, choices=tuple(t.choices[d] for d in knobs)) for t in trials]
         )
+
+    def mode(self) -> NDArray[np.int64] | None:
+        """[D] the network that is the inner policy's mode, and its best accelerator."""
+        network = mode_of(self.inner)
+        return None if network is None else self._told().complete(network)
 
     def _told(self) -> "BestAccelerator":
         if self._best is None:

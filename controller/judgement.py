@@ -1,8 +1,8 @@
 """Cheap before dear: what is known of a candidate before any training."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from nahas.search_space.joint import Candidate
 from nahas.search_space.lower import lower
 from nahas.search_space.space import SearchSpace
 
+Reject = Literal["hard", "none"]
 RewardFunction = Callable[[NDArray[np.float64], Metrics], NDArray[np.float64]]
 
 
@@ -28,9 +29,15 @@ class Task:
     Attributes:
         space: What may be chosen; its values are `Candidate`s.
         platform: What surrounds the accelerators.
-        limits: Bounds that a candidate must keep to be trained.
+        limits: Bounds that a candidate must keep: its costs to be trained, its accuracy
+            to be feasible.
         reward: (accuracy [B], metrics) -> reward [B].
         oracle: Key of the oracle.
+        reject: "hard", and what breaks a limit of a cost is not trained; or "none", and
+            all that runs is.
+
+    Raises:
+        ValueError: If `reject` is neither.
     """
 
     space: SearchSpace
@@ -38,6 +45,19 @@ class Task:
     limits: Limits
     reward: RewardFunction
     oracle: str
+    reject: Reject = "hard"
+
+    def __post_init__(self) -> None:
+        if self.reject not in get_args(Reject):
+            raise ValueError(
+                f"`reject` must be one of {', '.join(get_args(Reject))}. Received "
+                f"{self.reject!r} (in search.reject)."
+            )
+
+    @property
+    def told(self) -> "Task":
+        """The task as controllers know it: without limits where none are taught."""
+        return self if self.reject == "hard" else replace(self, limits=Limits())
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +67,7 @@ class Judgement:
     Attributes:
         network: Text of its network; empty where it could not be built.
         metrics: Its costs, a batch of one; None where it could not be simulated.
-        status: "infeasible" or "rejected"; None where it may be trained.
+        status: "infeasible" or "rejected"; None where it is to be trained.
         violation: Relative excess over what it breaks.
         reason: What it breaks, in a line.
     """
@@ -98,7 +118,8 @@ def judge(task: Task, choices: NDArray[np.int64]) -> Judgement:
         return Judgement(network, metrics, "infeasible", violation, metrics.reason(0))
     if violation > 0:
         reason = task.limits.reason(metrics, 0)
-        return Judgement(network, metrics, "rejected", violation, reason)
+        status: Status | None = "rejected" if task.reject == "hard" else None
+        return Judgement(network, metrics, status, violation, reason)
     return Judgement(network, metrics)
 
 

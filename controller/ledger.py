@@ -1,7 +1,8 @@
 """The ledger of a running search: every proposal from its opening to its trial.
 
 A proposal is judged when it is opened; only one that the machine runs and that keeps
-the limits is trained. Proposals are settled, and trials written, in order.
+the limits is trained, or with reject="none" every one that the machine runs. Proposals
+are settled, and trials written, in order.
 """
 
 import time
@@ -77,7 +78,7 @@ class _Proposal:
         error: str = "",
         seconds: float = 0.0,
     ) -> Trial:
-        """The trial that came of it; only one with a reward is feasible."""
+        """The trial that came of it; feasible with a reward and no violation."""
         costs = self.judgement.costs
         return Trial(
             self.number,
@@ -86,7 +87,7 @@ class _Proposal:
             accuracy,
             *costs,
             reward=reward,
-            feasible=reward is not None,
+            feasible=reward is not None and violation == 0,
             violation=violation,
             reason=reason,
             error=error,
@@ -182,6 +183,11 @@ class Ledger:
             self._report()
         return self._trials[number - 1]
 
+    def lesson(self, number: int) -> Trial:
+        """Trial `number` as the controller is told of it; as `trial`."""
+        trial = self.trial(number)
+        return trial if self._task.reject == "hard" else trial.unlimited
+
     def __enter__(self) -> Self:
         return self
 
@@ -234,10 +240,15 @@ class Ledger:
                 seconds=seconds,
             )
         else:
+            accuracy, limits = outcome.accuracy, self._task.limits
+            broken = proposal.judgement.reason, limits.shortfall_reason(accuracy)
+            shortfall = float(limits.shortfall([accuracy])[0])
             trial = proposal.trial(
                 "reused" if reused else "trained",
-                accuracy=outcome.accuracy,
-                reward=self._reward(proposal, outcome.accuracy),
+                accuracy=accuracy,
+                reward=self._reward(proposal, accuracy),
+                violation=proposal.judgement.violation + shortfall,
+                reason="; ".join(filter(None, broken)),
                 seconds=seconds,
             )
         return Record(trial, proposal.judgement.network, training.origin)
@@ -262,7 +273,7 @@ class Ledger:
         trial = record.trial
         self._trials.append(trial)
         self._statuses[trial.status] += 1
-        if trial.reward is not None:
+        if trial.feasible:
             rewards = (self._best_reward, trial.reward)
             self._best_reward = max(r for r in rewards if r is not None)
 

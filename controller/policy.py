@@ -74,6 +74,16 @@ def draw(logits: Array, n: int, rng: np.random.Generator) -> Choices:
     return np.minimum(choices, last)
 
 
+def most_probable(logits: Array) -> Choices:
+    """[D] the policy's mode, knob by knob; the first of equally probable values.
+
+    >>> most_probable(uniform_logits(np.array([2, 3])) + [[0, 1, 0], [0, 0, 0]])
+    array([1, 0])
+    """
+    modes: Choices = logits.argmax(axis=1).astype(np.int64)
+    return modes
+
+
 @dataclass(slots=True)
 class Adam:
     """Kingma & Ba 2015, https://arxiv.org/abs/1412.6980, with its default decays.

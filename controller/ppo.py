@@ -28,6 +28,7 @@ from nahas.controller.policy import (
     entropy_gradient,
     log_probability,
     log_softmax,
+    most_probable,
     uniform_logits,
 )
 from nahas.controller.trial import Trial
@@ -186,6 +187,10 @@ class PPO:
     def probabilities(self) -> Array:
         """[D, K] the policy; 0 at the padding."""
         return np.exp(log_softmax(self._logits))
+
+    def mode(self) -> Choices:
+        """[D] the most probable choices; the first of equally probable values."""
+        return most_probable(self._logits)
 
     def setup(self, cardinalities: Choices, *, seed: int) -> None:
         """Start on a space of [D] cardinalities with the uniform policy."""

@@ -211,7 +211,7 @@ class PredictorGuided:
     def _random(self) -> list[Choices]:
         """Random choices, those that keep the limits first."""
         points = uniform(self._rng, self._cardinalities, self.candidates)
-        violations, _ = self._judged(points, np.zeros(len(points)))
+        violations, _ = self._judged(points, np.full(len(points), np.nan))
         return list(points[np.argsort(violations, kind="stable")])
 
     def _evolved(self, ridge: Ridge, weights: Array) -> list[Choices]:

@@ -1,4 +1,4 @@
-"""Reward: one number from accuracy and costs. Limits: what is never trained.
+"""Reward: one number from accuracy and costs. Limits: what a result must keep.
 
 `B` denotes candidates, `K` targets. A ratio is a cost over its target. A target is a
 preference that the reward weighs, a limit is a constraint that a candidate breaks.
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nahas.accelerator.metrics import Metrics
+from nahas.accelerator.objective import exponents, score
 
 Array = NDArray[np.float64]
 Form = Literal["multiplicative", "absolute", "single_sided"]
@@ -83,6 +84,7 @@ class Reward:
         latency_ms: Target, or None where it does not matter.
         energy_mj: Target of one inference.
         area_mm2: Target of the accelerator.
+        power_mw: Target of the mean power of back-to-back inferences.
         form: "multiplicative" (uses p and q), "absolute" or "single_sided" (use beta).
         p: Exponent within the target, at most 0.
         q: Exponent beyond the target, at most 0.
@@ -97,13 +99,14 @@ class Reward:
     latency_ms: float | None = None
     energy_mj: float | None = None
     area_mm2: float | None = None
+    power_mw: float | None = None
     form: Form = "multiplicative"
     p: float = 0.0
     q: float = -1.0
     beta: float = -0.07
 
     def __post_init__(self) -> None:
-        for name in ("latency_ms", "energy_mj", "area_mm2"):
+        for name in _UNITS:
             _normalise(self, name, "reward")
         for name in ("p", "q", "beta"):
             value = getattr(self, name)
@@ -116,11 +119,7 @@ class Reward:
     @property
     def targets(self) -> dict[str, float]:
         """The K targets that are set, by the name of the cost in `Metrics`."""
-        named = {
-            "latency_ms": self.latency_ms,
-            "energy_mj": self.energy_mj,
-            "area_mm2": self.area_mm2,
-        }
+        named = {name: getattr(self, name) for name in _UNITS}
         return {name: value for name, value in named.items() if value is not None}
 
     def __call__(self, accuracy: ArrayLike, metrics: Metrics) -> Array:
@@ -151,32 +150,92 @@ class Reward:
 
 
 @dataclass(frozen=True, slots=True)
+class Least:
+    """The reward of a search for the least costs: a negative power of them.
+
+        reward = score^exponent,  score = energy^e * latency^l * area^a
+
+    It is the soft form of `Reward` at accuracy 1: one percent of a cost is worth the
+    same everywhere, and the exponent does not change which of two pairs is better. The
+    accuracy does not enter: what it must reach is `Limits.min_accuracy`, without which
+    the smallest network is the best.
+
+    >>> least = Least("edp", exponent=-0.5)
+    >>> least.of_score(np.array([4.0])).tolist()
+    [0.5]
+
+    Args:
+        objective: "latency", "energy", "edp" (energy x latency), "edap" (that x area)
+            or weights, as `nahas.accelerator.objective.exponents` reads them.
+        exponent: Below 0. Its default is MnasNet's of one cost, so that rewards lie as
+            close to each other as those of `Reward` do.
+
+    Raises:
+        ValueError: If there is no such objective or the exponent is not below 0.
+    """
+
+    objective: str = "energy"
+    exponent: float = -0.07
+
+    def __post_init__(self) -> None:
+        exponents(self.objective)
+        value = self.exponent
+        if not _is_number(value) or not isfinite(value) or not value < 0:
+            raise _wrong("exponent", "a number below 0", value, "least")
+        object.__setattr__(self, "exponent", float(value))
+
+    def __call__(self, accuracy: ArrayLike, metrics: Metrics) -> Array:
+        """[B] rewards of B candidates.
+
+        Args:
+            accuracy: [B] fractions; not looked at.
+            metrics: Their B costs.
+        """
+        return self.of_score(score(metrics, self.objective))
+
+    def of_score(self, scores: Array) -> Array:
+        """[B] rewards of what is minimised [B]."""
+        rewards: Array = scores**self.exponent
+        return rewards
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
-    """Costs above which a candidate is rejected before training; None means no limit.
+    """What a result must keep; None means no limit.
+
+    A candidate whose costs are above theirs is rejected before training. Its accuracy
+    is known after it: below the floor it is trained and not feasible.
 
     Args:
         max_latency_ms: Of the deployed network.
         max_energy_mj: Of one inference.
         max_area_mm2: Of the accelerator.
         max_power_mw: Mean power of back-to-back inferences.
+        min_accuracy: Floor of the accuracy, a fraction.
 
     Raises:
-        ValueError: If a limit is not positive.
+        ValueError: If a limit is not positive, or the floor above 1.
     """
 
     max_latency_ms: float | None = None
     max_energy_mj: float | None = None
     max_area_mm2: float | None = None
     max_power_mw: float | None = None
+    min_accuracy: float | None = None
 
     def __post_init__(self) -> None:
         for spec in fields(self):
-            if getattr(self, spec.name) == inf:  # no limit
+            none = 0 if spec.name == "min_accuracy" else inf
+            value = getattr(self, spec.name)
+            if _is_number(value) and value == none:
                 object.__setattr__(self, spec.name, None)
             _normalise(self, spec.name, "limits")
+        if self.min_accuracy is not None and self.min_accuracy > 1:
+            expected = "a fraction: at most 1, and 0 or None for no floor"
+            raise _wrong("min_accuracy", expected, self.min_accuracy, "limits")
 
     def violation(self, metrics: Metrics) -> Array:
-        """[B] relative excess over the limits, summed: Σ max(0, cost/limit - 1).
+        """[B] relative excess over the costs' limits, summed: Σ max(0, cost/limit - 1).
 
         0 where all are kept; +inf where a limited cost is.
         """
@@ -196,13 +255,29 @@ class Limits:
                 broken.append(f"{label} {left} {unit} > {right} {unit} (max_{name})")
         return "; ".join(broken)
 
+    def shortfall(self, accuracy: ArrayLike) -> Array:
+        """[B] relative shortfall of accuracies [B]: max(0, 1 - accuracy/min_accuracy).
+
+        0 where there is no floor, and for NaN, an accuracy that is not known.
+        """
+        found = np.asarray(accuracy, np.float64)
+        floor = self.min_accuracy
+        if floor is None:
+            return np.zeros(found.shape)
+        short: Array = np.fmax(1.0 - found / floor, 0.0)  # which passes over NaN
+        return short
+
+    def shortfall_reason(self, accuracy: float) -> str:
+        """That an accuracy is below the floor, in a line; empty where it is not."""
+        floor = self.min_accuracy
+        if floor is None or not accuracy < floor:
+            return ""
+        left, right = _distinct(100 * accuracy, 100 * floor)
+        return f"accuracy {left} % < {right} % (min_accuracy)"
+
     def _set(self) -> list[tuple[str, float]]:
-        limits = [(spec.name, getattr(self, spec.name)) for spec in fields(self)]
-        return [
-            (name.removeprefix("max_"), limit)
-            for name, limit in limits
-            if limit is not None
-        ]
+        limits = [(name, getattr(self, f"max_{name}")) for name in _UNITS]
+        return [(name, limit) for name, limit in limits if limit is not None]
 
 
 def _distinct(cost: float, limit: float) -> tuple[str, str]:

@@ -24,7 +24,7 @@ from nahas.controller import study as studies
 from nahas.controller.controller import Controller, Informed, check_count
 from nahas.controller.description import describe, rebuild
 from nahas.controller.engine import make_runner
-from nahas.controller.judgement import RewardFunction, Task
+from nahas.controller.judgement import Reject, RewardFunction, Task
 from nahas.controller.ledger import Ledger, Progress, TimeUpError
 from nahas.controller.pool import COMMAND
 from nahas.controller.ray_cluster import check_engine
@@ -47,6 +47,7 @@ def search(
     *,
     trials: int,
     limits: Limits | None = None,
+    reject: Reject = "hard",
     seed: int = 0,
     folder: str | Path | None = None,
     platform: Platform | None = None,
@@ -71,7 +72,11 @@ def search(
             this process only.
         reward: (accuracy [B], metrics) -> reward [B], to be maximised.
         trials: How many trials the study shall have in the end.
-        limits: What a candidate must keep to be trained; none by default.
+        limits: What a result must keep; none by default.
+        reject: "hard", and a candidate that breaks a limit of a cost is not trained; or
+            "none", as in NAHAS's paper: every one that the machine runs is trained, and
+            controllers know nothing of limits and learn from the reward alone. What
+            breaks a limit is recorded so and is no result, either way.
         seed: Seed of the controller.
         folder: Where the study lives; by default it goes when it is not used any more.
         platform: What surrounds the accelerators.
@@ -111,6 +116,7 @@ def search(
         "oracle_key": asked.key,
         "reward": reward,
         "limits": limits,
+        "reject": reject,
         "platform": platform,
         "seed": seed,
         "window": window,
@@ -118,9 +124,9 @@ def search(
         "reuse": [str(source) for source in reuse],
         "config": config or {},
     }
-    task = Task(space, platform, limits, reward, asked.key)
+    task = Task(space, platform, limits, reward, asked.key, reject)
     if isinstance(controller, Informed):  # before there is a folder to leave behind
-        controller.inform(task)
+        controller.inform(task.told)
     study = studies.temporary() if folder is None else Study(Path(folder))
     deadline = math.inf if minutes is None else time.monotonic() + 60.0 * minutes
     with studies.driving(study.folder):
@@ -167,7 +173,7 @@ def _run(
         controller.setup(space.cardinalities, seed=seed)
     for number in range(1, trials + 1):
         if number > window:
-            known = ledger.trial(number - window)
+            known = ledger.lesson(number - window)
             with _blamed(controller, f"update with trial {known.number}"):
                 controller.update([known])
         with _blamed(controller, f"propose trial {number}"):

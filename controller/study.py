@@ -34,6 +34,8 @@ LOCK = "driver.lock"
 _LIBRARIES = ("nahas", "numpy", "numba", "pyglove", "keras", "tensorflow")
 _SETTINGS = "config."
 _NOT_COMPARED = ("versions.", _SETTINGS + "run.")
+# What a study stands for that began before it could be asked for.
+_BEFORE = {"reject": "hard"}
 
 
 _FRACTIONS = (
@@ -101,6 +103,10 @@ class Study:
         """The feasible trial of the highest reward, the earliest of equals."""
         return best(self.trials())
 
+    def argmax(self) -> Trial | None:
+        """The trial of the highest reward, whether or not it keeps the limits."""
+        return argmax(self.trials())
+
     def to_frame(self) -> "pd.DataFrame":
         """One row a trial: the fields of `Trial` and the text of its network."""
         import pandas as pd
@@ -123,6 +129,11 @@ class Study:
 
 def best(trials: Sequence[Trial]) -> Trial | None:
     """The feasible trial of the highest reward, the earliest of equals."""
+    return argmax([trial for trial in trials if trial.feasible])
+
+
+def argmax(trials: Sequence[Trial]) -> Trial | None:
+    """The trial of the highest reward, the earliest of equals, limits or no limits."""
     ranked = [(t.reward, -t.number, t) for t in trials if t.reward is not None]
     return max(ranked)[2] if ranked else None
 
@@ -231,7 +242,7 @@ def _compare(folder: Path, stored: dict[str, Any], wanted: dict[str, Any]) -> No
     A setting that the front end did not have when the study began says nothing: what it
     decides is compared where it counts, as a part of the controller or the oracle.
     """
-    old, new = dict(_flat(stored)), dict(_flat(wanted))
+    old, new = _BEFORE | dict(_flat(stored)), dict(_flat(wanted))
     differing = [
         k
         for k in sorted({*old, *new})

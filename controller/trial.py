@@ -1,6 +1,6 @@
 """Trial: one proposal and what came of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Status = Literal["trained", "reused", "rejected", "infeasible", "failed"]
@@ -22,7 +22,8 @@ class Trial:
         area_mm2: Area of the accelerator.
         utilization: MACs done over peak MACs.
         reward: What the search maximises; None unless trained or reused.
-        feasible: Whether the machine runs it, no limit is broken and training worked.
+        feasible: Whether the machine runs it, no limit is broken, the accuracy's floor
+            included, and training worked.
         violation: Relative excess over the broken limits, summed; 0 where feasible.
         reason: Why it is not feasible, in a line.
         error: What went wrong in training, in a line.
@@ -43,6 +44,13 @@ class Trial:
     reason: str = ""
     error: str = ""
     seconds: float = 0.0
+
+    @property
+    def unlimited(self) -> "Trial":
+        """The trial where limits are not taught: feasible if it has a reward."""
+        if self.reward is None:
+            return self
+        return replace(self, feasible=True, violation=0.0, reason="")
 
     @property
     def outcome(self) -> tuple[object, ...]:

@@ -34,6 +34,8 @@ def b0(
 ) -> SearchSpace:
     """Accel-NASBench's space; the knobs are its columns, stage by stage.
 
+    Its reference is EfficientNet-B0, which is a network of it.
+
     >>> b0().size == 36**6 * 48
     True
     """
@@ -62,7 +64,15 @@ def b0(
             activation=ACTIVATION,
         )
 
-    return SearchSpace("b0", knobs, build)
+    wanted = [
+        choice
+        for kernel, expansion, _, _, layers in EFFICIENTNET_STAGES
+        for choice in (expansion, kernel, layers, True)
+    ]
+    reference = tuple(
+        knob.values.index(value) for knob, value in zip(knobs, wanted, strict=True)
+    )
+    return SearchSpace("b0", knobs, build, reference)
 
 
 @lru_cache(maxsize=4096)  # a search asks for the same few hundred again and again

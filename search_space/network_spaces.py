@@ -2,11 +2,17 @@
 
 S1's and S2's choices are recalled from the paper with medium confidence, the values of
 S3's filter multipliers and groups are unconfirmed.
+
+The reference of each is the published network that its backbone is of: MobileNetV2 for
+S1, EfficientNet-Lite0 for S2 and S3 (B0 without SE and swish). All of its blocks are of
+the space but the first, which expands by 1 where the space has 3 at least: so by 3.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from nahas.search_space.b0 import b0
 from nahas.search_space.network import Block, Network, dividing_groups, scale
@@ -82,7 +88,9 @@ def s3(
             channels = filters
         return replace(backbone, blocks=tuple(blocks))
 
-    return SearchSpace("s3", _knobs(backbone, choices), build)
+    return SearchSpace(
+        "s3", _knobs(backbone, choices), build, _reference(backbone, choices)
+    )
 
 
 NETWORK_SPACES: dict[str, Callable[..., SearchSpace]] = {
@@ -119,6 +127,20 @@ def _knobs(
     )
 
 
+def _reference(
+    backbone: Network, choices: Mapping[str, tuple[Any, ...]]
+) -> tuple[int, ...]:
+    """The choices nearest the backbone's own blocks; its multipliers are 1."""
+    own = {"multiplier": 1.0}
+    return tuple(
+        values.index(wanted)
+        if (wanted := own.get(name) or getattr(block, name)) in values
+        else int(np.argmin([abs(value - wanted) for value in values]))
+        for block in backbone.blocks
+        for name, values in choices.items()
+    )
+
+
 def _kernel_and_expansion(name: str, backbone: Network) -> SearchSpace:
     def build(values: Mapping[str, Any]) -> Network:
         blocks = (
@@ -132,4 +154,6 @@ def _kernel_and_expansion(name: str, backbone: Network) -> SearchSpace:
         return replace(backbone, blocks=tuple(blocks))
 
     choices = {"kernel": KERNELS, "expansion": EXPANSIONS}
-    return SearchSpace(name, _knobs(backbone, choices), build)
+    return SearchSpace(
+        name, _knobs(backbone, choices), build, _reference(backbone, choices)
+    )

@@ -38,7 +38,11 @@ class Estimate:
 
 @runtime_checkable
 class Oracle(Protocol):
-    """Accuracy of networks. An implementation is a frozen value, rebuilt by workers."""
+    """Accuracy of networks. An implementation is a frozen value, rebuilt by workers.
+
+    One that takes no time for an accuracy may say so by a class attribute `instant`,
+    True: then what a report would like to know besides is asked for too.
+    """
 
     @property
     def key(self) -> str:

@@ -54,14 +54,17 @@ class SearchSpace:
         name: What reports call it.
         knobs: The knobs, in the order of the choices.
         build: Turns the values, by the knobs' names, into a candidate.
+        reference: [D] choices of the candidate that a search by phases starts from;
+            None for none.
 
     Raises:
-        ValueError: If two knobs have one name.
+        ValueError: If two knobs have one name, or the reference is not of the space.
     """
 
     name: str
     knobs: tuple[Knob, ...]
     build: Callable[[Mapping[str, Any]], Any] = field(compare=False)
+    reference: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         names = [knob.name for knob in self.knobs]
@@ -70,6 +73,8 @@ class SearchSpace:
                 f"`knobs` of space {self.name!r} must have distinct names, and be at "
                 f"least one. Received {names}."
             )
+        if self.reference is not None:
+            self.check([self.reference])
 
     @cached_property
     def cardinalities(self) -> NDArray[np.int64]:
@@ -160,7 +165,10 @@ def product(
     spaces: Sequence[SearchSpace],
     build: Callable[..., Any],
 ) -> SearchSpace:
-    """The space of all combinations; `build` gets a candidate of each space in turn."""
+    """The space of all combinations; `build` gets a candidate of each space in turn.
+
+    Its reference is that of the spaces, where each has one.
+    """
 
     def build_all(values: Mapping[str, Any]) -> Any:
         parts = [
@@ -170,4 +178,6 @@ def product(
         return build(*parts)
 
     knobs = tuple(knob for space in spaces for knob in space.knobs)
-    return SearchSpace(name, knobs, build_all)
+    known = [space.reference for space in spaces if space.reference is not None]
+    reference = sum(known, ()) if len(known) == len(spaces) else None
+    return SearchSpace(name, knobs, build_all, reference)

@@ -6,7 +6,7 @@ starve, and large kernels may cost nothing on another. `profile` measures what e
 choice of every block costs on an accelerator, `tailor` keeps those worth a search.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -112,14 +112,16 @@ def tailor(
     """The space without choices that lose on an accelerator; fused blocks that win.
 
     A block's knobs of `FIELDS` become one, "block0.choice", whose values are texts such
-    as "fused_ibn_k3_e6"; the others stay.
+    as "fused_ibn_k3_e6"; the others stay. In its reference a choice that is dropped
+    is replaced by the one that it loses to.
 
     Raises:
         ValueError: If no knob of the space is a block's, or a network cannot run.
     """
+    profiled = profile(space, accelerator, platform)
     kept = [
         {str(choice): choice for choice in choices if choice.loses_to is None}
-        for choices in profile(space, accelerator, platform)
+        for choices in profiled
     ]
     others = tuple(knob for knob in space.knobs if _field(knob) not in FIELDS)
     knobs = tuple(
@@ -139,7 +141,33 @@ def tailor(
             network, blocks=tuple(replace(b, kind=c.kind) for b, c in blocks)
         )
 
-    return SearchSpace(f"{space.name} tailored", knobs + others, build)
+    reference = None
+    if space.reference is not None:
+        own = {
+            k.name: k.values[i]
+            for k, i in zip(space.knobs, space.reference, strict=True)
+        }
+        wanted = own | {
+            f"block{i}.choice": _survivor(choices, _own_fields(own, i))
+            for i, choices in enumerate(profiled)
+        }
+        reference = tuple(k.values.index(wanted[k.name]) for k in knobs + others)
+    return SearchSpace(f"{space.name} tailored", knobs + others, build, reference)
+
+
+def _own_fields(values: Mapping[str, Any], block: int) -> list[Any]:
+    """The fields of a block that the values of a space's knobs give."""
+    missing = {"kind": "ibn", "groups": 1}
+    return [values.get(f"block{block}.{name}", missing.get(name)) for name in FIELDS]
+
+
+def _survivor(choices: Sequence[Choice], wanted: list[Any]) -> str:
+    """The kept choice that stands for one of these fields: itself, or what beats it."""
+    named = {str(choice): choice for choice in choices}
+    [found] = [c for c in choices if [getattr(c, name) for name in FIELDS] == wanted]
+    while found.loses_to is not None:
+        found = named[found.loses_to]
+    return str(found)
 
 
 def _blocks(space: SearchSpace) -> list[list[dict[str, Any]]]:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from importlib import resources
 from io import BytesIO
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,7 @@ class ImagenetPredictor:
     (True, ('',))
     """
 
+    instant: ClassVar[bool] = True
     model: str = "trees"
 
     def __post_init__(self) -> None:

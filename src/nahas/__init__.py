@@ -22,12 +22,16 @@ if TYPE_CHECKING:
     from nahas.accelerator.template import Platform as Platform
     from nahas.controller.evolution import RegularizedEvolution as RegularizedEvolution
     from nahas.controller.exact_sweep import ExactSweep as ExactSweep
+    from nahas.controller.fixed_accelerator import FixedAccelerator as FixedAccelerator
     from nahas.controller.local_search import LocalSearch as LocalSearch
+    from nahas.controller.nested import Nested as Nested
     from nahas.controller.nsga2 import NSGA2 as NSGA2
+    from nahas.controller.phases import Phases as Phases
     from nahas.controller.ppo import PPO as PPO
     from nahas.controller.predictor_guided import PredictorGuided as PredictorGuided
     from nahas.controller.random_search import RandomSearch as RandomSearch
     from nahas.controller.reinforce import Reinforce as Reinforce
+    from nahas.controller.reward import Least as Least
     from nahas.controller.reward import Limits as Limits
     from nahas.controller.reward import Reward as Reward
     from nahas.controller.rows import StudyError as StudyError
@@ -57,6 +61,7 @@ if TYPE_CHECKING:
     from nahas.search_space.space import SearchSpace as SearchSpace
     from nahas.search_space.tailor import profile as profile
     from nahas.search_space.tailor import tailor as tailor
+    from nahas.sharing import share as share
     from nahas.sweeps import pareto_front as pareto_front
     from nahas.sweeps import regret_rows as regret_rows
     from nahas.sweeps import sweep as sweep
@@ -76,13 +81,16 @@ _HOMES = {
     "accelerator.template": ("Accelerator", "Capabilities", "Platform"),
     "controller.evolution": ("RegularizedEvolution",),
     "controller.exact_sweep": ("ExactSweep",),
+    "controller.fixed_accelerator": ("FixedAccelerator",),
     "controller.local_search": ("LocalSearch",),
+    "controller.nested": ("Nested",),
     "controller.nsga2": ("NSGA2",),
+    "controller.phases": ("Phases",),
     "controller.ppo": ("PPO",),
     "controller.predictor_guided": ("PredictorGuided",),
     "controller.random_search": ("RandomSearch",),
     "controller.reinforce": ("Reinforce",),
-    "controller.reward": ("Limits", "Reward"),
+    "controller.reward": ("Least", "Limits", "Reward"),
     "controller.rows": ("StudyError",),
     "controller.search": ("search",),
     "controller.study": ("Study",),
@@ -102,6 +110,7 @@ _HOMES = {
     "search_space.published": ("PUBLISHED",),
     "search_space.space": ("Knob", "SearchSpace"),
     "search_space.tailor": ("profile", "tailor"),
+    "sharing": ("share",),
     "sweeps": ("pareto_front", "regret_rows", "sweep"),
     "train.imagenet_predictor": ("ImagenetPredictor",),
     "train.oracles": ("ProxyTraining",),

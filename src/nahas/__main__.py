@@ -14,6 +14,7 @@ from io import TextIOWrapper
 from nahas import (
     cli_explain,
     cli_search,
+    cli_share,
     cli_simulate,
     cli_space,
     cli_study,
@@ -78,6 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
     cli_simulate.add_commands(commands)
     cli_explain.add_commands(commands)
     cli_sweep.add_commands(commands)
+    cli_share.add_commands(commands)
     cli_space.add_commands(commands)
     cli_truth.add_commands(commands)
     return parser

@@ -34,6 +34,8 @@ _SHORTHANDS = {
     "tailor": "search.tailor",
     "accuracy": "search.oracle",
     "controller": "search.controller",
+    "mode": "search.mode",
+    "accelerator": "fixed.accelerator",
     "trials": "search.trials",
     "minutes": "search.minutes",
     "workers": "search.workers",
@@ -41,6 +43,9 @@ _SHORTHANDS = {
     "address": "search.address",
     "seed": "search.seed",
     "data": "training.data",
+    "minimise": "search.minimise",
+    "reject": "search.reject",
+    "min_accuracy": "limits.min_accuracy",
     **{name: f"limits.{name}" for name in LIMITS},
 }
 
@@ -84,9 +89,12 @@ def _add_search(commands: Any) -> None:
             "search --config mine.toml --set training.epochs=5",
             "search --accuracy imagenet-predictor --max-latency-ms 0.3",
             "search --space mine:space --accuracy mine:Oracle",
+            "search --latency-targets 0.3,0.5,1.0 --folder runs/targets",
             "search --engine ray --workers 8 --folder runs/ray",
             "search --space nas-bench-macro --accuracy table:macro.csv.gz --workers 0",
             "search --tailor coral --set platform.preset=coral --folder runs/coral",
+            "search --mode fixed --folder runs/fixed",
+            "search --mode phases --set phases.first=50 --folder runs/phases",
         ],
     )
     search.add_argument("--config", metavar="FILE", help="TOML file with the sections")
@@ -118,6 +126,35 @@ def _add_search(commands: Any) -> None:
         "sweep-evolution: these choose the network, an exact sweep its accelerator; or "
         "your own as module:name (default: ppo)",
     )
+    search.add_argument(
+        "--mode", metavar="MODE",
+        help="joint; fixed: the network alone, on one accelerator; phases: the "
+        "accelerator for the space's reference network, then the network on it, "
+        "phases.first trials first (default: a third); nested: nested.inner trials of "
+        "networks on each accelerator (default: 50); see docs/modes.md (default: "
+        "joint)",
+    )  # fmt: skip
+    search.add_argument(
+        "--accelerator", metavar="NAME",
+        help=f"of mode fixed: {PRESET_NAMES}, on the search's platform (default: "
+        "baseline)",
+    )  # fmt: skip
+    search.add_argument(
+        "--minimise", metavar="WHAT",
+        help="seek the least energy, latency, edp (energy x latency), edap (that x "
+        "area), or weights such as energy=1,area=0.5, in place of the highest reward; "
+        "needs --min-accuracy",
+    )  # fmt: skip
+    search.add_argument(
+        "--min-accuracy", type=float, metavar="FRACTION",
+        help="floor of the accuracy: a trial below it is trained and not feasible; 0 "
+        "for none (default: none)",
+    )  # fmt: skip
+    search.add_argument(
+        "--reject", metavar="HOW",
+        help="hard: what breaks a limit of a cost is not trained; none: all that runs "
+        "is, and the controller learns from the reward alone (default: hard)",
+    )  # fmt: skip
     search.add_argument("--data", metavar="NAME", help="images (default: mnist5k)")
     search.add_argument("--seed", type=int, metavar="S", help="seed (default: 0)")
     _add_run(search, "150 trials, 2 workers")
@@ -130,8 +167,15 @@ def _add_search(commands: Any) -> None:
         help="say how many trials, how long and how much disk, and stop; may do one "
         "training",
     )  # fmt: skip
+    search.add_argument(
+        "--latency-targets", metavar="MS,MS,...",
+        help="one study for each of several latency targets, side by side in the "
+        "folder: each is the limit and the reward's target, has all the trials, and "
+        "reuses the trainings of those before",
+    )  # fmt: skip
     add_limits(search, "default: those of the quick start, 39.86 mm2 and 1 ms, or of "
-               "--config; inf for none")  # fmt: skip
+               "--config, where the area's is the baseline accelerator's if it says "
+               "none; inf for none")  # fmt: skip
     add_settings(search, "training.epochs=5, or platform.preset=coral for its "
                  "platform")  # fmt: skip
 
@@ -161,7 +205,12 @@ def _add_run(parser: argparse.ArgumentParser, defaults: str) -> None:
 
 
 def _search(arguments: argparse.Namespace) -> int:
+    from nahas import targets
+    from nahas.cli_targets import forecast as forecast_targets
+    from nahas.cli_targets import refuse_limit
+    from nahas.cli_targets import run as run_targets
     from nahas.config import from_dict, merge, read_toml
+    from nahas.modes import with_area, with_split
 
     with reading_input():
         said = merge({}, arguments.settings).get("search", {}).get("oracle")
@@ -174,13 +223,42 @@ def _search(arguments: argparse.Namespace) -> int:
                 table.setdefault(section, {})[key] = value
         config = from_dict(table)
         default = Path("runs") / Path(arguments.config or packaged).stem
+        wanted = arguments.latency_targets
+        latencies = None if wanted is None else targets.parse(wanted)
+        if latencies:
+            refuse_limit(vars(arguments))
+            default = default.with_name(f"{default.name}_targets")
         check_folder("--folder", arguments.folder)
         for study in arguments.reuse:
             open_study(study)
         folder = default if arguments.folder is None else Path(arguments.folder)
+        before = _begun(folder)
+        config = with_split(config, before)
+        if "max_area_mm2" not in table.get("limits", {}):
+            config = with_area(config, before)
+        if targets.are_in(folder) and not latencies:
+            raise UsageError(
+                f"{folder} holds the studies of several latency targets. Continue them "
+                f"with `nahas resume {folder}`, or choose another folder."
+            )
+    if latencies:
+        several = targets.Targets(folder, latencies, config, tuple(arguments.reuse))
+        if arguments.dry_run:
+            with reading_input():
+                print(forecast_targets(several))
+            return 0
+        return run_targets(several)
     if arguments.dry_run:
         return _forecast(folder, config, arguments.reuse)
-    return _run(folder, config, arguments.reuse)
+    return run_study(folder, config, arguments.reuse)
+
+
+def _begun(folder: Path) -> "Config | None":
+    """What the study that a folder holds was begun with."""
+    from nahas.closing import configuration
+    from nahas.controller.study import CONFIG, Study
+
+    return configuration(Study.open(folder)) if (folder / CONFIG).exists() else None
 
 
 def _forecast(folder: Path, config: "Config", reuse: list[str]) -> int:
@@ -195,6 +273,9 @@ def _forecast(folder: Path, config: "Config", reuse: list[str]) -> int:
 
 
 def _resume(arguments: argparse.Namespace) -> int:
+    from nahas import targets
+    from nahas.cli_targets import resumed
+    from nahas.cli_targets import run as run_targets
     from nahas.closing import configuration
     from nahas.controller.salvage import salvage
 
@@ -208,6 +289,10 @@ def _resume(arguments: argparse.Namespace) -> int:
             f"{arguments.salvage_to}"
         )
         return 0
+    if targets.are_in(arguments.study):
+        with reading_input():
+            several = resumed(Path(arguments.study), **_given(arguments))
+        return run_targets(several)
     study = open_study(arguments.study)
     config = configuration(study)
     if config is None:
@@ -215,6 +300,15 @@ def _resume(arguments: argparse.Namespace) -> int:
             f"The study in {study.folder} was started from Python: continue it with "
             "nahas.search(..., folder=...) and the same arguments."
         )
+    with reading_input():
+        # Minutes were those of the run before, not of the study.
+        config = replace(config, search=replace(config.search, minutes=None))
+        config = replace(config, search=replace(config.search, **_given(arguments)))
+    return run_study(study.folder, config, study.config.get("reuse", []))
+
+
+def _given(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The settings of a run that are not to stay as they were."""
     given = {
         name: getattr(arguments, name)
         for name in ("trials", "minutes", "workers", "engine", "address")
@@ -222,26 +316,34 @@ def _resume(arguments: argparse.Namespace) -> int:
     }
     if arguments.engine == "local":
         given.setdefault("address", "")  # that of the run before is left
-    with reading_input():
-        # Minutes were those of the run before, not of the study.
-        config = replace(config, search=replace(config.search, minutes=None))
-        config = replace(config, search=replace(config.search, **given))
-    return _run(study.folder, config, study.config.get("reuse", []))
+    return given
 
 
-def _run(folder: Path, config: "Config", reuse: list[str]) -> int:
-    """Searches, then closes: references, test, files, the result on stdout."""
+def run_study(
+    folder: Path, config: "Config", reuse: list[str], whole: Path | None = None
+) -> int:
+    """Searches, then closes: references, test, files, the result on stdout.
+
+    Args:
+        folder: Where the study lies.
+        config: What is asked for.
+        reuse: Studies whose trainings a new study starts with.
+        whole: The folder that the user continues, where it is another.
+
+    Returns:
+        The exit code.
+    """
     from nahas import closing, report
     from nahas.config import to_stored
     from nahas.controller.ray_cluster import check_engine
     from nahas.controller.search import search
     from nahas.controller.study import CONFIG, Study
-    from nahas.parts import make_parts, tailoring
+    from nahas.parts import make_parts, platform_notes
 
     with reading_input():
         check_engine(config.search.engine, config.search.address)
         parts = make_parts(config)
-    if said := tailoring(config):
+    for said in platform_notes(config):
         note(said)
     if (folder / CONFIG).exists():
         study = Study.open(folder)
@@ -253,9 +355,10 @@ def _run(folder: Path, config: "Config", reuse: list[str]) -> int:
             parts.task.space,
             parts.controller,
             parts.oracle,
-            config.reward,
+            config.goal,
             trials=asked.trials,
             limits=config.limits,
+            reject=asked.reject,
             seed=asked.seed,
             folder=folder,
             platform=config.platform,
@@ -277,9 +380,9 @@ def _run(folder: Path, config: "Config", reuse: list[str]) -> int:
     print_result(closing.summary(study))
     print("written: " + ", ".join(str(path) for path in written))
     if finished:
-        print(f"extend:  nahas resume {folder} --trials {2 * done}")
+        print(f"extend:  nahas resume {whole or folder} --trials {2 * done}")
     else:
-        print(f"stopped after {done} trials; continue: nahas resume {folder}")
+        print(f"stopped after {done} trials; continue: nahas resume {whole or folder}")
     return 0 if finished or time_up else 1
 
 

@@ -87,8 +87,12 @@ def _worker(arguments: argparse.Namespace) -> int:
 
 
 def _status(arguments: argparse.Namespace) -> int:
+    from nahas.cli_targets import status
     from nahas.closing import summary
+    from nahas.targets import are_in
 
+    if are_in(arguments.study):
+        return status(Path(arguments.study), as_json=arguments.json)
     study = open_study(arguments.study)
     found = summary(study)
     run = (study.config.get("config") or {}).get("run", {})
@@ -101,16 +105,19 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
+    from nahas.cli_targets import page
     from nahas.closing import write
     from nahas.report import render
+    from nahas.targets import are_in, read
 
-    study = open_study(arguments.study)
+    several = are_in(arguments.study)
+    study = None if several else open_study(arguments.study)
     with reading_input():
         check_file("--output", arguments.output)
-    path = Path(arguments.output or study.folder / "report.html")
+    path = Path(arguments.output or Path(arguments.study) / "report.html")
     if path.exists() and not path.is_file():  # it would be replaced: /dev/null too
         raise UsageError(f"`--output` must be a plain file. Received {path}.")
-    write(path, render(study))
+    write(path, render(study) if study else page(read(Path(arguments.study))))
     print(path)
     return 0
 
@@ -132,15 +139,31 @@ _COSTS = ("latency_ms", "energy_mj", "area_mm2")
 
 
 def print_result(found: dict[str, Any]) -> None:
-    """Prints a study's counts, its best pair and what that is compared with."""
+    """Prints a study's counts, its results and what they are compared with.
+
+    The results are the best pair within the limits, the one of the highest reward and
+    the policy's mode; the last two where they are others, and what limits they break.
+    """
+    from nahas.closing import others_in_words, others_of
+
     print_table(_COUNTS, [[found[name] for name in _COUNTS]], title=found["study"])
-    best = found["best"]
+    best, others = found["best"], others_of(found)
+    if found["split"]:
+        print(f"mode {found['search_mode']}: {found['split']}")
     if found["failed"]:
         print(f"last failure: {found['last_error']}")
+    if found["violating"]:
+        print(f"trained, but a limit is broken: {found['violating']} trials")
     if best is None:
         print("No trial is feasible yet.")
+        for line in others_in_words(others):
+            print(line)
         return
-    rows = [("best pair", best), *((row["name"], row) for row in found["references"])]
+    rows = [
+        ("best pair", best),
+        *((name, row) for name, row in others.items() if not row["error"]),
+        *((row["name"], row) for row in found["references"]),
+    ]
     print_table(
         ("", "accuracy", *_COSTS),
         [
@@ -150,6 +173,8 @@ def print_result(found: dict[str, Any]) -> None:
         title=f"best pair: trial {best['number']}, reward {number(best['reward'])}; "
         "references run on the baseline accelerator",
     )
+    for line in others_in_words(others):
+        print(line)
     for row in found["references"]:
         if row["error"]:
             print(f"no accuracy: {row['name']}: {row['error']}")

@@ -1,7 +1,6 @@
 """The command `sweep`: the best of all accelerators of the grid."""
 
 import argparse
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +112,8 @@ def _sweep(arguments: argparse.Namespace) -> int:
         platform, origin = platform_for(
             [model for model, _ in mix], arguments.settings, arguments.technology
         )
-        limits = asdict(Limits(**{name: getattr(arguments, name) for name in LIMITS}))
+        bounds = Limits(**{name: getattr(arguments, name) for name in LIMITS})
+        limits = {name: getattr(bounds, name) for name in LIMITS}
     sweep(_TINY, platform=platform)  # compiles: that is no part of the seconds
     result = sweep(
         dict(mix),

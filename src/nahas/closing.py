@@ -17,11 +17,13 @@ from nahas.accelerator.template import Accelerator
 from nahas.config import Config, from_stored
 from nahas.controller.description import describe, rebuild
 from nahas.controller.rows import StudyError
-from nahas.controller.study import Study
+from nahas.controller.study import Study, argmax
 from nahas.controller.trial import Trial
 from nahas.models import BEST
-from nahas.output import percent, to_json
+from nahas.modes import mode_of_search, split_in_words
+from nahas.output import number, percent, to_json
 from nahas.parts import make_space
+from nahas.policy_row import make_policy_row
 from nahas.search_space.joint import PREFIX, Candidate
 from nahas.search_space.network import Network
 from nahas.study_platform import KEY
@@ -31,6 +33,7 @@ _PREDICTOR = describe(ImagenetPredictor())["class"]
 REFERENCES = "references.json"
 TEST = "test.json"
 SUMMARY = "summary.json"
+MODE = "policy_mode.json"
 TRIALS = "trials.csv"
 REPORT = "report.html"
 
@@ -94,20 +97,26 @@ def write(path: Path, content: bytes) -> None:
 
 def summary(study: Study) -> dict[str, Any]:
     """Counts, the best pair, references and test, in JSON's types."""
-    best = best_row(study)
+    best, trials = best_row(study), study.trials()
     return {
         "study": str(study.folder),
+        "search_mode": mode_of_search(study),
+        "split": split_in_words(study, len(trials)),
         **study.counts(),
         "best": best,
+        "argmax": row_of(study, argmax(trials)),
+        "policy_mode": policy_row(study),
         "scale": _scale(study, best),
-        "last_error": next((t.error for t in reversed(study.trials()) if t.error), ""),
+        "last_error": next((t.error for t in reversed(trials) if t.error), ""),
         "references": read_json(study.folder / REFERENCES) or [],
         "test": read_json(study.folder / TEST),
         "limits": {
             name: value
             for name, value in study.config.get("limits", {}).items()
-            if name.startswith("max_")
+            if name.startswith(("max_", "min_"))
         },
+        "reject": study.config.get("reject", "hard"),
+        "violating": sum(bool(t.violation) for t in trials if t.accuracy is not None),
         "oracle": study.config.get("oracle_key"),
         "seed": study.config.get("seed"),
         "versions": study.config.get("versions"),
@@ -133,7 +142,11 @@ def _scale(study: Study, best: Mapping[str, Any] | None) -> str:
 
 def best_row(study: Study) -> dict[str, Any] | None:
     """The best trial with its pair; None where no trial is feasible."""
-    trial = study.best()
+    return row_of(study, study.best())
+
+
+def row_of(study: Study, trial: Trial | None) -> dict[str, Any] | None:
+    """A trial of the study with its pair; None of none."""
     if trial is None:
         return None
     record = study.records()[trial.number - 1]
@@ -144,6 +157,49 @@ def best_row(study: Study) -> dict[str, Any] | None:
         "network": record.network,
         "accelerator": asdict(pair.accelerator) if pair else None,
     }
+
+
+def policy_row(study: Study) -> dict[str, Any] | None:
+    """What the study's policy holds for the best; see `policy_row.py`."""
+    kept, count = read_json(study.folder / MODE), study.counts()["trials"]
+    if isinstance(kept, dict) and kept.get("trials") == count and "row" in kept:
+        row = kept["row"]
+        return row if isinstance(row, dict) else None
+    config = configuration(study)
+    return make_policy_row(study, config) if config else None
+
+
+def others_of(found: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The results of a summary that are not its best pair, by what they are.
+
+    That of the highest reward is another where it breaks a limit, the policy's mode
+    where it is another candidate, or one that cannot be told.
+    """
+    best, others = found["best"] or {"number": None, "choices": ()}, {}
+    highest, mode = found["argmax"], found["policy_mode"]
+    if highest and highest["number"] != best["number"]:
+        others["highest reward"] = highest
+    if mode and (mode["error"] or list(mode["choices"]) != list(best["choices"])):
+        others["policy's mode"] = mode
+    return others
+
+
+def others_in_words(others: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A line for each: where it was met, its reward, and what limits it breaks."""
+    return [f"{name}: {row['error'] or _in_words(row)}" for name, row in others.items()]
+
+
+def _in_words(row: Mapping[str, Any]) -> str:
+    met = f"trial {row['number']}" if row["number"] else "never proposed"
+    worth = "its network is not trained"
+    if row["accuracy"] is not None:
+        worth = f"reward {number(row['reward'])}"
+    kept = "keeps the limits"
+    if row["status"] == "infeasible":
+        kept = f"cannot run: {row['reason']}"
+    elif row["violation"]:
+        kept = f"breaks {row['reason']}"
+    return f"{met}, {worth}; {kept}"
 
 
 def write_files(
@@ -157,7 +213,10 @@ def write_files(
     """
     from nahas import plots
 
-    folder, found = study.folder, summary(study)
+    folder = study.folder
+    row = {"trials": study.counts()["trials"], "row": policy_row(study)}
+    write_json(folder / MODE, row)
+    found = summary(study)
     study.export_csv(folder / TRIALS)
     write_json(folder / SUMMARY, found)
     written = [folder / TRIALS, folder / SUMMARY]

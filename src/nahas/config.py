@@ -11,19 +11,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from nahas import platform_table
+from nahas.accelerator.objective import exponents
 from nahas.accelerator.template import Platform
 from nahas.controller.evolution import RegularizedEvolution
+from nahas.controller.judgement import Reject
 from nahas.controller.local_search import LocalSearch
 from nahas.controller.nsga2 import NSGA2
 from nahas.controller.ppo import PPO
 from nahas.controller.predictor_guided import PredictorGuided
 from nahas.controller.reinforce import Reinforce
-from nahas.controller.reward import Limits, Reward
+from nahas.controller.reward import Least, Limits, Reward
 from nahas.decode import decode, keys, parse_value
 from nahas.train.oracles import ProxyTraining
+
+Mode = Literal["joint", "fixed", "phases", "nested"]
 
 _RUN = ("trials", "workers", "minutes", "engine", "address")
 
@@ -43,9 +47,19 @@ class SearchConfig:
             "guided" (those with settings have the section of their name),
             "sweep-random", "sweep-evolution", or `module:name` of one's own
             (docs/controllers.md).
+        mode: "joint", "fixed" (the network alone, on one accelerator), "phases" (the
+            accelerator first, then the network) or "nested" (networks searched anew on
+            each accelerator); the last three have the section of their name
+            (docs/modes.md).
         oracle: "proxy" (the `[training]` section), "imagenet-predictor" (for spaces
             "b0" and "b0-stages"), `table:FILE` (a table of NAS-Bench-Macro's
             accuracies) or `module:name` of an oracle.
+        minimise: "energy", "latency", "edp" (energy x latency), "edap" (that x area) or
+            weights such as "energy=1,area=0.5": the least of that, with an accuracy of
+            at least `limits.min_accuracy`, is sought in place of the highest reward.
+            "" for the reward.
+        reject: "hard": what breaks a limit of a cost is not trained; "none": it is, and
+            controllers learn from the reward alone.
         trials: Proposals in all.
         seed: Seed of the controller; the training's is `training.seed`.
         workers: Processes that train at the same time; 0 trains in this one.
@@ -59,7 +73,10 @@ class SearchConfig:
     space: str = "s2"
     tailor: str = ""
     controller: str = "ppo"
+    mode: Mode = "joint"
     oracle: str = "proxy"
+    minimise: str = ""
+    reject: Reject = "hard"
     trials: int = 150
     seed: int = 0
     workers: int = 2
@@ -77,8 +94,52 @@ class SearchConfig:
                 raise _wrong(name, "0 or a positive integer", getattr(self, name))
         if self.minutes is not None and not self.minutes > 0:
             raise _wrong("minutes", "positive", self.minutes)
+        if self.minimise:
+            try:
+                exponents(self.minimise)
+            except ValueError as error:
+                raise ValueError(str(error).replace("objective", "minimise")) from error
         if self.engine == "ray" and not self.workers:
             raise _wrong("workers", "a positive integer on Ray", self.workers)
+
+
+@dataclass(frozen=True, slots=True)
+class FixedConfig:
+    """Of mode "fixed".
+
+    Attributes:
+        accelerator: A preset, whose accelerator runs all networks.
+    """
+
+    accelerator: str = "baseline"
+
+
+@dataclass(frozen=True, slots=True)
+class PhasesConfig:
+    """Of mode "phases".
+
+    Attributes:
+        first: Trials of the first phase, that of the accelerator; more than
+            `search.window`. Where None a third of `search.trials`, as they are when the
+            study begins.
+        accelerators: Controller of the first phase; "" for a `search.controller`.
+    """
+
+    first: int | None = None
+    accelerators: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NestedConfig:
+    """Of mode "nested".
+
+    Attributes:
+        inner: Trials of the search of networks on each accelerator.
+        accelerators: Controller of the accelerators; "" for a `search.controller`.
+    """
+
+    inner: int = 50
+    accelerators: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +172,34 @@ class Config:
     reward: Reward = field(default_factory=Reward)
     limits: Limits = field(default_factory=Limits)
     platform: Platform = field(default_factory=Platform)
+    fixed: FixedConfig = field(default_factory=FixedConfig)
+    phases: PhasesConfig = field(default_factory=PhasesConfig)
+    nested: NestedConfig = field(default_factory=NestedConfig)
     ppo: PPO = field(default_factory=PPO)
     evolution: RegularizedEvolution = field(default_factory=RegularizedEvolution)
     local: LocalSearch = field(default_factory=LocalSearch)
     nsga2: NSGA2 = field(default_factory=NSGA2)
     reinforce: Reinforce = field(default_factory=Reinforce)
     guided: PredictorGuided = field(default_factory=PredictorGuided)
+
+    def __post_init__(self) -> None:
+        if self.search.minimise and self.limits.min_accuracy is None:
+            raise ValueError(
+                f"`min_accuracy` must be given to minimise {self.search.minimise}: "
+                "without it the smallest network is the best. Received None (in "
+                "limits.min_accuracy)."
+            )
+        if self.search.minimise and self.search.reject == "none":
+            raise ValueError(
+                f"`reject` must be 'hard' to minimise {self.search.minimise}: else "
+                "nothing teaches a controller the floor of the accuracy. Received "
+                "'none' (in search.reject)."
+            )
+
+    @property
+    def goal(self) -> Reward | Least:
+        """What the search maximises: the reward, or a power of the costs minimised."""
+        return Least(self.search.minimise) if self.search.minimise else self.reward
 
 
 def load(path: str | Path | None = None, settings: Sequence[str] = ()) -> Config:

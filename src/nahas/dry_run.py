@@ -1,7 +1,8 @@
 """Dry run: what a search would take, before it is started. Writes nothing that stays.
 
-The share of proposals that are trained is that of random candidates: a controller that
-learns keeps the limits more often, one that repeats itself trains less. A training's
+The share of proposals that are trained is that of random candidates, on the accelerator
+of mode "fixed": a controller that learns keeps the limits more often, one that repeats
+itself, as in the first of two phases, trains less. A training's
 time is that of the same recipe in the studies at hand, else of one that is done here.
 """
 
@@ -20,8 +21,10 @@ from nahas.controller.store import FILE, Store
 from nahas.controller.study import CONFIG, Study
 from nahas.controller.trial import Trial
 from nahas.controller.workers import evaluate
+from nahas.modes import fixed_accelerator
 from nahas.output import duration
 from nahas.parts import make_parts
+from nahas.search_space.joint import accelerator_choices, accelerator_knobs
 from nahas.search_space.oracle import Oracle
 
 _SAMPLE = 200
@@ -87,7 +90,11 @@ def forecast(config: Config, folder: Path, reuse: Sequence[str]) -> Forecast:
     parts, asked = make_parts(config), config.search
     task, oracle = parts.task, parts.oracle
     rng = np.random.default_rng(asked.seed)
-    judged = [judge(task, row) for row in task.space.random(rng, _SAMPLE)]
+    rows = task.space.random(rng, _SAMPLE)
+    if asked.mode == "fixed":
+        chip = accelerator_choices(task.space, fixed_accelerator(config))
+        rows[:, accelerator_knobs(task.space)] = chip
+    judged = [judge(task, row) for row in rows]
     share = sum(found.status is None for found in judged) / len(judged)
     there = (folder / CONFIG).exists()
     recorded = Study.open(folder).counts()["trials"] if there else 0

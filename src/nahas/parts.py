@@ -8,6 +8,7 @@ import importlib
 import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from nahas.controller.description import describe, rebuild
 from nahas.controller.exact_sweep import ExactSweep
 from nahas.controller.judgement import Task
 from nahas.decode import nearest
+from nahas.modes import fixed_accelerator, in_mode
 from nahas.platform_table import KEY, differences, preset, to_table
 from nahas.search_space.joint import Candidate, joint_space
 from nahas.search_space.network_spaces import NETWORK_SPACES
@@ -67,9 +69,16 @@ def make_parts(config: Config) -> Parts:
     if hasattr(oracle, "dataset"):
         oracle.dataset()  # a missing one would fail every training
     check_known_to(oracle, space)
-    task = Task(space, config.platform, config.limits, config.reward, oracle.key)
+    task = Task(
+        space,
+        config.platform,
+        config.limits,
+        config.goal,
+        oracle.key,
+        config.search.reject,
+    )
     if isinstance(controller, Informed):  # `search` would refuse it too, but later
-        controller.inform(task)
+        controller.inform(task.told)
     return Parts(task, controller, oracle)
 
 
@@ -91,30 +100,34 @@ def make_space(config: Config) -> SearchSpace:
     if config.search.tailor:
         chip = preset(config.search.tailor, "tailor", "search.tailor").accelerator
         space = tailor(space, chip, config.platform)
-    return joint_space(space)
+    return joint_space(space, also=fixed_accelerator(config))
 
 
-def tailoring(config: Config) -> str:
-    """What the space is tailored to, where that is not a preset as it is.
-
-    Empty where it is, or where nothing is tailored.
+def platform_notes(config: Config) -> list[str]:
+    """Which accelerators of presets a search takes to another platform than theirs.
 
     Raises:
-        ValueError: If there is no preset of that name.
+        ValueError: If there is no preset of a name.
     """
-    name = config.search.tailor
-    if not name:
-        return ""
-    own = preset(name, "tailor", "search.tailor").platform
-    differing = differences(config.platform, own)
-    if not differing:
-        return ""
-    begun = to_table(config.platform).get(KEY) == name
-    hint = "" if begun else f" --set platform.{KEY}={name} starts from that."
-    return (
-        f"The space is tailored to the accelerator of {name} on this search's platform,"
-        f" which differs from {name}'s own in {', '.join(differing)}.{hint}"
-    )
+    search, fixed = config.search, config.fixed.accelerator
+    taken = [("The space is tailored to", "search.tailor", search.tailor)]
+    if search.mode == "fixed" and fixed != "baseline":
+        taken.append(("Networks run on", "fixed.accelerator", fixed))
+    notes = []
+    for what, place, name in taken:
+        if not name:
+            continue
+        own = preset(name, place.rpartition(".")[2], place).platform
+        differing = differences(config.platform, own)
+        if not differing:
+            continue
+        begun = to_table(config.platform).get(KEY) == name
+        hint = "" if begun else f" --set platform.{KEY}={name} starts from that."
+        notes.append(
+            f"{what} the accelerator of {name} on this search's platform, which "
+            f"differs from {name}'s own in {', '.join(differing)}.{hint}"
+        )
+    return notes
 
 
 def network_space(name: str, network: NetworkConfig | None = None) -> SearchSpace:
@@ -160,13 +173,17 @@ def _some_choices(space: SearchSpace) -> NDArray[np.int64]:
 
 
 def make_controller(config: Config) -> Controller:
-    """A new controller of the kind that `search.controller` names.
+    """A new controller of the kind that `search.controller` names, in its mode.
 
     Raises:
-        ValueError: If there is none of that name.
+        ValueError: If there is none of that name, or it does not fit the mode.
         TypeError: If the user's own object is not a controller.
     """
-    name, place = config.search.controller, "search.controller"
+    return in_mode(config, partial(_named_controller, config))
+
+
+def _named_controller(config: Config, name: str) -> Controller:
+    place = "search.controller"
     if ":" not in name:
         _check_known(name, tuple(CONTROLLERS), place)
         inner = name.removeprefix(SWEEP)

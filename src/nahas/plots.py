@@ -27,7 +27,13 @@ if TYPE_CHECKING:
 
 _MARKERS = "*DsP^v"
 _DPI = 150
-_TICKS = {"rejected": "tab:orange", "infeasible": "tab:red", "failed": "tab:purple"}
+_BROKEN = "trained, breaks a limit"
+_TICKS = {
+    "rejected": "tab:orange",
+    "infeasible": "tab:red",
+    "failed": "tab:purple",
+    _BROKEN: "tab:olive",
+}
 _LOG_SPAN = 5.0  # of the most over the least
 
 
@@ -46,6 +52,7 @@ def plot_pareto(
     references: Sequence[Mapping[str, Any]] = (),
     *,
     max_latency_ms: float | None = None,
+    min_accuracy: float | None = None,
     title: str = "",
     predicted: bool = False,
 ) -> tuple[Figure, Axes]:
@@ -56,6 +63,7 @@ def plot_pareto(
         references: Networks to compare with: "name", "accuracy" (a fraction),
             "latency_ms" and "energy_mj" each.
         max_latency_ms: Limit to draw.
+        min_accuracy: Floor to draw, a fraction.
         title: Above the picture.
         predicted: Whether the accuracies are predictions and not of trainings.
     """
@@ -64,16 +72,30 @@ def plot_pareto(
     points = [r for r in references if None not in (r["accuracy"], r["latency_ms"])]
     energies = [*trained["energy_mj"], *(r["energy_mj"] for r in points)]
     scale = {"vmin": min(energies), "vmax": max(energies)} if energies else {}
+    feasible = trained["feasible"].astype(bool)
+    kept, broken = trained[feasible], trained[~feasible]
     drawn = axes.scatter(
-        trained["latency_ms"].astype(float),
-        trained["accuracy"].astype(float),
-        c=trained["energy_mj"].astype(float),
+        kept["latency_ms"].astype(float),
+        kept["accuracy"].astype(float),
+        c=kept["energy_mj"].astype(float),
         s=28,
         alpha=0.85,
         linewidths=0,
-        label=f"{'' if predicted else 'trained '}candidates ({len(trained)})",
+        label=f"{'' if predicted else 'trained '}candidates ({len(kept)})",
         **scale,
     )
+    if len(broken):
+        axes.scatter(
+            broken["latency_ms"].astype(float),
+            broken["accuracy"].astype(float),
+            c=broken["energy_mj"].astype(float),
+            s=24,
+            alpha=0.6,
+            marker="x",
+            linewidths=1.0,
+            label=f"breaks a limit ({len(broken)})",
+            **scale,
+        )
     best = front(frame)
     if not best.empty:
         axes.step(
@@ -101,12 +123,13 @@ def plot_pareto(
     if max_latency_ms is not None:
         axes.axvline(max_latency_ms, color="grey", linestyle="--", linewidth=1,
                      label=f"latency limit {max_latency_ms:g} ms")  # fmt: skip
+    if min_accuracy is not None:
+        axes.axhline(min_accuracy, color="grey", linestyle=":", linewidth=1,
+                     label=f"accuracy floor {100 * min_accuracy:g} %")  # fmt: skip
     latencies = [*trained["latency_ms"], *(r["latency_ms"] for r in points)]
     log_where_wide(axes.xaxis, axes.set_xscale, latencies)
     axes.set_xlabel("Latency of the deployed network (ms)")
-    axes.set_ylabel(
-        "Predicted accuracy" if predicted else "Validation accuracy of the proxy"
-    )
+    axes.set_ylabel(_accuracy_label(predicted))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
     if energies:
         bar = figure.colorbar(drawn, ax=axes)
@@ -116,15 +139,15 @@ def plot_pareto(
 
 
 def plot_convergence(frame: "pd.DataFrame", *, title: str = "") -> tuple[Figure, Axes]:
-    """Reward of each trial and the best so far; ticks below mark untrained ones.
+    """Reward of each feasible trial and the best so far; ticks below mark the others.
 
     Args:
         frame: One row a trial, as `Study.to_frame` gives.
         title: Above the picture.
     """
     figure, axes = _titled(title)
-    rewards = frame["reward"].astype(float)
-    feasible = rewards.notna()
+    feasible = frame["feasible"].astype(bool) & frame["reward"].notna()
+    rewards = frame["reward"].astype(float).where(feasible)
     axes.scatter(
         frame["number"][feasible], rewards[feasible], s=20, alpha=0.7, linewidths=0,
         label=f"feasible trials ({int(feasible.sum())})",
@@ -136,8 +159,10 @@ def plot_convergence(frame: "pd.DataFrame", *, title: str = "") -> tuple[Figure,
         )  # fmt: skip
     # Ticks stand in axes coordinates: they carry no reward.
     height = 0.015
+    trained = frame["reward"].notna()
     for status, colour in _TICKS.items():
-        numbers = frame["number"][frame["status"] == status]
+        chosen = trained & ~feasible if status == _BROKEN else frame["status"] == status
+        numbers = frame["number"][chosen]
         if len(numbers):
             axes.plot(
                 numbers, np.full(len(numbers), height), "|", color=colour,
@@ -152,6 +177,37 @@ def plot_convergence(frame: "pd.DataFrame", *, title: str = "") -> tuple[Figure,
     return figure, axes
 
 
+def plot_targets(
+    rows: Sequence[Mapping[str, Any]], *, title: str = "", predicted: bool = False
+) -> tuple[Figure, Axes]:
+    """The best accuracy at each latency target, of its own study and of all.
+
+    Args:
+        rows: As `targets.rows` gives them.
+        title: Above the picture.
+        predicted: Whether the accuracies are predictions and not of trainings.
+    """
+    figure, axes = _titled(title)
+    for key, style, label in (
+        ("of_all", "o--", "of all studies"),
+        ("best", ".-", "of the target's own study"),
+    ):
+        points = sorted(
+            (row["latency_target_ms"], row[key]["accuracy"])
+            for row in rows
+            if row[key] is not None
+        )
+        axes.plot([x for x, _ in points], [y for _, y in points], style,
+                  markerfacecolor="none", label=label)  # fmt: skip
+    targets = [row["latency_target_ms"] for row in rows]
+    log_where_wide(axes.xaxis, axes.set_xscale, targets)
+    axes.set_xlabel("Latency target (ms)")
+    axes.set_ylabel(_accuracy_label(predicted))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
+    _legend_below(figure, axes)
+    return figure, axes
+
+
 def of_study(frame: "pd.DataFrame", summary: Mapping[str, Any]) -> dict[str, bytes]:
     """The pictures of a study, as PNG files by their names; see `closing.summary`."""
     title = f"{summary['study']}: {len(frame)} trials"
@@ -160,6 +216,7 @@ def of_study(frame: "pd.DataFrame", summary: Mapping[str, Any]) -> dict[str, byt
         frame,
         summary["references"],
         max_latency_ms=limit,
+        min_accuracy=summary["limits"].get("min_accuracy"),
         title=title,
         predicted=bool(summary.get("scale")),
     )
@@ -205,6 +262,10 @@ def _titled(title: str) -> tuple[Figure, Axes]:
     if title:
         axes.set_title(title, fontsize=11)
     return figure, axes
+
+
+def _accuracy_label(predicted: bool) -> str:
+    return "Predicted accuracy" if predicted else "Validation accuracy of the proxy"
 
 
 def _legend_below(figure: Figure, axes: Axes) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 
 from nahas import plots
-from nahas.closing import best_candidate, summary
+from nahas.closing import best_candidate, others_in_words, others_of, summary
 from nahas.controller.study import Study
 from nahas.costs import simulate
 from nahas.output import number, percent
@@ -38,23 +38,35 @@ def render(study: Study, pictures: Mapping[str, bytes] | None = None) -> bytes:
         operators = simulated.operators.nlargest(_TOP_OPERATORS, "latency_ms").to_dict(
             "records"
         )
-    template = (
-        resources.files("nahas").joinpath("report.html").read_text(encoding="utf-8")
-    )
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(number=number, percent=percent)
-    page = environment.from_string(template).render(
+    return render_template(
+        "report.html",
         summary=found,
+        others=others_of(found),
+        in_words=others_in_words(others_of(found)),
         config=list(flat(study.config.get("config") or study.config)),
         versions=study.config.get("versions", {}),
         simulation=simulation,
         operators=operators,
         front=plots.front(frame).head(_TOP_FRONT).to_dict("records"),
-        pictures={name: b64encode(data).decode() for name, data in pictures.items()},
+        pictures=pictures,
     )
-    return page.encode()
+
+
+def render_template(name: str, pictures: Mapping[str, bytes], **values: Any) -> bytes:
+    """The page that a packaged template makes of values.
+
+    Args:
+        name: The template's file.
+        pictures: PNG files that it shows.
+        values: What else it names.
+    """
+    template = resources.files("nahas").joinpath(name).read_text(encoding="utf-8")
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(number=number, percent=percent)
+    encoded = {name: b64encode(data).decode() for name, data in pictures.items()}
+    return environment.from_string(template).render(values, pictures=encoded).encode()
 
 
 def flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -10,9 +10,18 @@ from hypothesis import strategies as st
 
 from nahas.accelerator.template import Accelerator, Platform
 from nahas.controller import CONTROLLERS as REGISTERED
-from nahas.controller.controller import Controller, Informed
+from nahas.controller.controller import Controller, Informed, mode_of
+from nahas.controller.evolution import RegularizedEvolution
+from nahas.controller.fixed_accelerator import FixedAccelerator
 from nahas.controller.judgement import Task
+from nahas.controller.local_search import LocalSearch
+from nahas.controller.nested import Nested
+from nahas.controller.nsga2 import NSGA2
+from nahas.controller.phases import Phases
+from nahas.controller.ppo import PPO
 from nahas.controller.predictor_guided import PredictorGuided
+from nahas.controller.random_search import RandomSearch
+from nahas.controller.reinforce import Reinforce
 from nahas.controller.reward import Limits, Reward
 from nahas.controller.trial import Trial
 from nahas.search_space.joint import PREFIX, Candidate
@@ -50,7 +59,8 @@ def joined(cardinalities) -> SearchSpace:
     counts = np.asarray(cardinalities).tolist()
     network = [Knob(f"k{d}", tuple(range(n))) for d, n in enumerate(counts)]
     accelerator = [Knob(PREFIX + name, values) for name, values in ACCELERATOR.items()]
-    return SearchSpace("joined", (*network, *accelerator), build)
+    knobs = (*network, *accelerator)
+    return SearchSpace("joined", knobs, build, reference=(0,) * len(knobs))
 
 
 def start(controller: Controller, cardinalities, *, seed: int):
@@ -69,7 +79,17 @@ def start(controller: Controller, cardinalities, *, seed: int):
 
 # The contract does not depend on how many candidates are simulated, its time does.
 QUICK = {"guided": partial(PredictorGuided, candidates=3, generations=2, parents=3)}
-CONTROLLERS = REGISTERED | QUICK
+CHIP = Accelerator(4, 2, 64, 4, 2.0, 32.0, 20.0)  # of the space above
+# 120 trials see several searches of 20, and both phases.
+MODES = {
+    "fixed": lambda: FixedAccelerator(PPO(), CHIP),
+    "fixed-guided": lambda: FixedAccelerator(QUICK["guided"](), CHIP),
+    "phases": lambda: Phases(RegularizedEvolution(), LocalSearch(), first=40),
+    "phases-guided": lambda: Phases(NSGA2(), QUICK["guided"](), first=20),
+    "nested": lambda: Nested(Reinforce(), RegularizedEvolution(8, 4), inner=20),
+    "nested-guided": lambda: Nested(RandomSearch(), QUICK["guided"](), inner=30),
+}
+CONTROLLERS = REGISTERED | QUICK | MODES
 
 
 @pytest.fixture(params=CONTROLLERS.values(), ids=CONTROLLERS.keys())
@@ -220,6 +240,19 @@ def test_the_caller_keeps_its_arrays(make):
     space[:] = 99
     controller.update([trial])
     assert (controller.propose(50) < known).all()
+
+
+def test_a_mode_lies_in_the_space_and_disturbs_nothing(make):
+    asked, plain = make(), make()
+    space = start(asked, CARDINALITIES, seed=0)
+    start(plain, CARDINALITIES, seed=0)
+    for number in range(1, TRIALS + 1):
+        mode = mode_of(asked)
+        assert mode is None or ((mode >= 0) & (mode < space)).all()
+        (row,) = asked.propose(1).tolist()
+        assert [row] == plain.propose(1).tolist()
+        for controller in (asked, plain):
+            controller.update([outcome(number, tuple(row))])
 
 
 @pytest.mark.parametrize("wrong", [[], [[2, 2]], [2, 0], [2.0, 3.0]])

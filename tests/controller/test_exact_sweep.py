@@ -14,7 +14,7 @@ from nahas.controller.evolution import RegularizedEvolution
 from nahas.controller.exact_sweep import ExactSweep
 from nahas.controller.judgement import Task, judge
 from nahas.controller.predictor_guided import PredictorGuided
-from nahas.controller.reward import Limits, Reward
+from nahas.controller.reward import Least, Limits, Reward
 from nahas.search_space.joint import PREFIX, Candidate, joint_space
 from nahas.search_space.network import Block, Network
 from nahas.search_space.space import Knob, SearchSpace
@@ -34,6 +34,8 @@ FORMS = [
     Reward(latency_ms=0.03, energy_mj=0.01, area_mm2=10.0, p=-0.07, q=-0.5),
     Reward(latency_ms=0.03, area_mm2=10.0, form="absolute", beta=-0.3),
     Reward(latency_ms=0.01, energy_mj=0.01, form="single_sided", beta=-0.1),
+    Least("energy"),
+    Least("latency=0.5,energy=0.3,area=0.2"),
 ]
 
 
@@ -71,7 +73,7 @@ def all_judged(asked: Task, best: BestAccelerator, network) -> list:
     return found
 
 
-@pytest.mark.parametrize("reward", FORMS, ids=lambda r: r.form)
+@pytest.mark.parametrize("reward", FORMS, ids=repr)
 @pytest.mark.parametrize("limit", [None, 12.0])
 def test_it_is_the_best_at_every_accuracy(reward, limit):
     asked = task(reward, Limits(max_area_mm2=limit))
@@ -85,6 +87,15 @@ def test_it_is_the_best_at_every_accuracy(reward, limit):
         for accuracy in (0.01, 0.3, 0.9):
             rewards = [reward([accuracy], metrics)[0] for metrics in allowed]
             assert reward([accuracy], chosen.metrics)[0] == max(rewards)
+
+
+@pytest.mark.parametrize("reward", FORMS, ids=repr)
+def test_a_floor_under_the_accuracy_changes_no_accelerator(reward):
+    bound = Limits(max_area_mm2=12.0)
+    free = BestAccelerator(task(reward, bound))
+    floored = BestAccelerator(task(reward, Limits(max_area_mm2=12.0, min_accuracy=0.9)))
+    for network in map(np.array, NETWORKS):
+        assert free.complete(network).tolist() == floored.complete(network).tolist()
 
 
 def test_equal_rewards_are_decided_by_the_costs():
@@ -130,7 +141,7 @@ def test_a_study_is_continued_as_if_unbroken(tmp_path: Path):
 
 
 def test_a_space_without_accelerators_is_refused():
-    with pytest.raises(ValueError, match=r"'toy' lacks accelerator.pes_x, .* swept"):
+    with pytest.raises(ValueError, match=r"'toy' lacks accelerator.pes_x, .* apart"):
         ExactSweep().inform(
             Task(toy_study.space(), Platform(), Limits(), FORMS[0], "none")
         )

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from nahas.accelerator.metrics import Metrics
 from nahas.controller.reward import (
+    Least,
     Limits,
     Reward,
     absolute,
@@ -85,6 +86,22 @@ def test_without_targets_it_is_the_accuracy(form):
 
 def test_infinite_latency_is_worth_nothing():
     assert Reward(latency_ms=1.0)([0.9], metrics(np.inf))[0] == 0.0
+    assert Least("latency")([0.9], metrics(np.inf))[0] == 0.0
+
+
+def test_a_power_target():
+    """3 mJ in 2 ms is 1.5 W: half as much again as 1 W."""
+    found = Reward(power_mw=1000.0)([0.9], metrics(2.0, energy_mj=3.0))
+    np.testing.assert_allclose(found, [0.6])
+
+
+def test_the_least_costs():
+    found = metrics([2.0, 0.5], energy_mj=3.0, area_mm2=4.0)
+    one = Least("edap", exponent=-1.0)
+    np.testing.assert_allclose(one([0.1, 0.9], found), [1 / 24, 1 / 6])
+    np.testing.assert_allclose(Least("edp")([0.1, 0.9], found), [6**-0.07, 1.5**-0.07])
+    weighed = Least("latency=2,area=0.5", exponent=-1.0)
+    np.testing.assert_allclose(weighed([0.1, 0.9], found), [1 / 8, 2.0])
 
 
 # Laws.
@@ -127,6 +144,20 @@ def test_absolute_prefers_the_nearer_to_the_target(a, target, x, y):
     assert found[0] >= found[1]
 
 
+@given(
+    st.sampled_from(["latency", "energy", "edp", "edap"]),
+    accuracies, accuracies, costs, costs, costs,
+)  # fmt: skip
+def test_the_least_costs_have_the_highest_reward(objective, a, b, x, y, z):
+    costs = metrics([x, x * 1.01], energy_mj=y, area_mm2=z)
+    energy = metrics(x, energy_mj=y * 1.01, area_mm2=z)
+    reward = Least(objective)
+    small, large = reward([a, b], costs)
+    other = reward([b], energy)[0]
+    assert small > large or (objective == "energy" and small == large)
+    assert small > other or (objective == "latency" and small == other)
+
+
 @given(st.sampled_from(FORMS), accuracies, costs, st.floats(-2, 0), st.floats(-2, 0))
 def test_continuous_at_the_target(form, a, target, p, q):
     reward = Reward(area_mm2=target, form=form, p=p, q=q)
@@ -142,12 +173,14 @@ def test_reward_is_a_plain_value():
     assert reward == Reward(latency_ms=0.5, area_mm2=31.0)
     assert hash(reward) == hash(Reward(latency_ms=0.5, area_mm2=31.0))
     assert Reward(**json.loads(json.dumps(asdict(reward)))) == reward
-    limits = Limits(max_latency_ms=1, max_power_mw=np.float64(3))
+    limits = Limits(max_latency_ms=1, max_power_mw=np.float64(3), min_accuracy=1)
     assert Limits(**json.loads(json.dumps(asdict(limits)))) == limits
+    least = Least("edp", exponent=-1)
+    assert Least(**json.loads(json.dumps(asdict(least)))) == least
 
 
 @pytest.mark.parametrize("wrong", [0, -1.0, np.inf, np.nan, "1", True])
-@pytest.mark.parametrize("name", ["latency_ms", "energy_mj", "area_mm2"])
+@pytest.mark.parametrize("name", ["latency_ms", "energy_mj", "area_mm2", "power_mw"])
 def test_wrong_targets(name, wrong):
     with pytest.raises(
         ValueError, match=rf"`{name}` must be a positive .* \(in reward.{name}\)"
@@ -160,6 +193,17 @@ def test_wrong_targets(name, wrong):
 def test_wrong_exponents(name, wrong):
     with pytest.raises(ValueError, match=rf"`{name}` must be a number of at most 0"):
         Reward(**{name: wrong})
+
+
+@pytest.mark.parametrize("wrong", [0.0, 0.1, np.nan, -np.inf, "1", True])
+def test_wrong_exponents_of_the_least(wrong):
+    with pytest.raises(ValueError, match=r"`exponent` must be a number below 0"):
+        Least(exponent=wrong)
+
+
+def test_unknown_objectives():
+    with pytest.raises(ValueError, match=r"`objective` must be .* Received 'speed'"):
+        Least("speed")
 
 
 def test_unknown_form():
@@ -215,6 +259,42 @@ def test_reason_and_violation_agree(latency, limit):
     limits = Limits(max_latency_ms=limit)
     found = metrics(latency)
     assert (limits.reason(found, 0) != "") == (limits.violation(found)[0] > 0)
+
+
+def test_shortfall_is_relative():
+    limits = Limits(min_accuracy=0.8)
+    found = limits.shortfall([0.8, 0.6, 1.0, 0.0, np.nan])
+    np.testing.assert_allclose(found, [0.0, 0.25, 0.0, 1.0, 0.0])
+    assert limits.violation(metrics(np.inf))[0] == 0.0
+    np.testing.assert_array_equal(Limits().shortfall([0.0, 0.5]), [0.0, 0.0])
+
+
+def test_a_floor_of_nothing_is_none():
+    assert Limits(min_accuracy=0) == Limits(min_accuracy=0.0) == Limits()
+
+
+def test_reason_of_a_shortfall():
+    limits = Limits(min_accuracy=0.65)
+    assert limits.shortfall_reason(0.6) == (
+        "accuracy 60.00 % < 65.00 % (min_accuracy)"
+    )  # fmt: skip
+    assert limits.shortfall_reason(0.65) == limits.shortfall_reason(np.nan) == ""
+    assert Limits().shortfall_reason(0.0) == ""
+
+
+@given(accuracies, accuracies)
+def test_reason_and_shortfall_agree(accuracy, floor):
+    limits = Limits(min_accuracy=floor)
+    short = limits.shortfall([accuracy])[0]
+    assert (limits.shortfall_reason(accuracy) != "") == (short > 0)
+    below = np.nextafter(floor, 0)
+    assert limits.shortfall([floor])[0] == 0 < limits.shortfall([below])[0]
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.01, 65, np.nan, np.inf, "0.7", True, False])
+def test_wrong_floors(wrong):
+    with pytest.raises(ValueError, match=r"`min_accuracy` must be .*limits.min_acc"):
+        Limits(min_accuracy=wrong)
 
 
 @pytest.mark.parametrize("wrong", [0, -1, np.nan, -np.inf, "3", False])

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from nahas.accelerator.grid import BASELINE
@@ -9,19 +10,23 @@ from nahas.accelerator.template import Platform
 from nahas.config import Config, from_dict, from_stored, load, merge, to_dict, to_stored
 from nahas.controller.evolution import RegularizedEvolution
 from nahas.controller.exact_sweep import ExactSweep
+from nahas.controller.judgement import Task, judge
 from nahas.controller.local_search import LocalSearch
 from nahas.controller.nsga2 import NSGA2
 from nahas.controller.ppo import PPO
 from nahas.controller.predictor_guided import PredictorGuided
 from nahas.controller.random_search import RandomSearch
 from nahas.controller.reinforce import Reinforce
+from nahas.controller.reward import Least, Limits
 from nahas.decode import keys
+from nahas.modes import with_area, with_split
 from nahas.parts import (
     make_controller,
     make_oracle,
+    make_parts,
     make_space,
     named_object,
-    tailoring,
+    platform_notes,
 )
 from nahas.search_space.network_spaces import NETWORK_SPACES
 from nahas.search_space.tailor import tailor
@@ -62,6 +67,16 @@ def test_what_is_stored_is_read_again():
     assert "trials" not in to_stored(config)["search"]
 
 
+def test_the_goal_is_the_reward_or_the_least_of_costs():
+    assert load().goal == load().reward
+    config = load(None, ["search.minimise=edp", "limits.min_accuracy=0.7"])
+    assert config.goal == Least("edp")
+    assert make_parts(config).task.reward == Least("edp")
+    again = from_stored(to_stored(config))
+    assert again.goal == config.goal
+    assert again.limits == config.limits
+
+
 def test_the_platform_has_its_plain_fields_as_keys():
     assert "clock_mhz" in keys(Platform)
     assert not {"technology", "capabilities"} & set(keys(Platform))
@@ -72,6 +87,10 @@ def test_the_platform_has_its_plain_fields_as_keys():
     [
         ("limits.max_area_mm=4", "mean `max_area_mm2`? (in limits.max_area_mm)"),
         ("limit.max_area_mm2=4", "Did you mean `limits`? (in limit)"),
+        ("search.minimise=speed", "Received 'speed' (in search.minimise)"),
+        ("search.minimise=edp", "Received None (in limits.min_accuracy)"),
+        ("search.reject=soft", "Received 'soft' (in search.reject)"),
+        ("limits.min_accuracy=70", "Received 70.0 (in limits.min_accuracy)"),
         ("search.trials=0", "Received 0 (in search.trials)"),
         ("search.trials=many", "an integer. Received 'many' (in search.trials)"),
         ("network.width=-1", "must be positive. Received -1.0 (in network.width)"),
@@ -234,11 +253,86 @@ def test_a_space_is_tailored_on_the_platform_that_the_search_costs_on():
 
 
 def test_what_a_space_is_tailored_to_is_said_where_it_is_no_preset_as_it_is():
-    assert tailoring(load()) == ""
+    assert platform_notes(load()) == []
     own = ["search.tailor=coral", "platform.preset=coral"]
-    assert tailoring(load(None, own)) == ""
-    slower = tailoring(load(None, [*own, "platform.clock_mhz=250"]))
+    assert platform_notes(load(None, own)) == []
+    [slower] = platform_notes(load(None, [*own, "platform.clock_mhz=250"]))
     assert slower.endswith("differs from coral's own in clock_mhz.")
-    said = tailoring(load(None, own[:1]))
+    [said] = platform_notes(load(None, own[:1]))
     assert "capabilities" in said
     assert "--set platform.preset=coral" in said
+
+
+def in_mode(mode, *settings):
+    return load(None, [f"search.mode={mode}", *settings])
+
+
+def test_a_mode_wraps_the_controller_that_is_named():
+    assert isinstance(make_controller(in_mode("joint")), PPO)
+    fixed = make_controller(in_mode("fixed", "ppo.batch=4"))
+    assert (fixed.inner.batch, fixed.accelerator) == (4, BASELINE)
+    phases = make_controller(in_mode("phases", "phases.accelerators=nsga2"))
+    assert isinstance(phases.accelerators, NSGA2)
+    assert isinstance(phases.networks, PPO)
+    nested = make_controller(in_mode("nested", "nested.inner=20"))
+    assert nested.inner == 20
+    assert nested.accelerators is not nested.networks
+    guided = ("search.controller=guided", "nested.accelerators=random")
+    assert isinstance(make_controller(in_mode("nested", *guided)).networks,
+                      PredictorGuided)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("mode", "settings", "message"),
+    [
+        ("both", [], "one of 'joint', 'fixed', 'phases', 'nested'"),
+        ("fixed", ["search.controller=sweep-random"], "(in search.mode)"),
+        ("fixed", ["fixed.accelerator=corral"], "`coral`? (in fixed.accelerator)"),
+        ("joint", ["fixed.accelerator=coral"], "unless the mode is fixed"),
+        ("phases", ["phases.first=16"], "more than the window"),
+        ("phases", ["phases.accelerators=pppo"], "Did you mean `ppo`?"),
+        ("nested", ["search.controller=guided"], "is not told the task"),
+        ("nested", ["nested.inner=0"], "Received 0 (in nested.inner)"),
+    ],
+)
+def test_what_does_not_fit_a_mode_is_named(mode, settings, message):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        make_controller(in_mode(mode, *settings))
+    assert message in str(caught.value)
+
+
+def test_a_third_of_the_trials_is_the_first_phase_s_and_is_kept():
+    asked = in_mode("phases", "search.trials=90")
+    assert with_split(asked).phases.first == 30
+    assert make_controller(asked).first == 30
+    longer = in_mode("phases", "search.trials=900")
+    assert with_split(longer, with_split(asked)).phases.first == 30
+    assert with_split(in_mode("phases", "search.trials=20")).phases.first == 17
+    assert with_split(in_mode("phases", "phases.first=40")).phases.first == 40
+    assert with_split(in_mode("fixed")).phases.first is None
+
+
+def test_the_fixed_accelerator_may_be_one_beside_the_grid():
+    config = in_mode("fixed", "fixed.accelerator=coral")
+    space, controller = make_space(config), make_controller(config)
+    controller.inform(Task(space, config.platform, config.limits, config.reward, ""))
+    controller.setup(space.cardinalities, seed=0)
+    pairs = [space.decode(row) for row in controller.propose(5)]
+    assert {pair.accelerator for pair in pairs} == {PRESETS["coral"].accelerator}
+    [said] = platform_notes(config)
+    assert said.startswith("Networks run on the accelerator of coral on this search's")
+    assert platform_notes(in_mode("fixed", "platform.preset=coral")) == []
+
+
+@pytest.mark.parametrize("preset", ["baseline", "coral"])
+def test_the_baseline_keeps_the_limit_that_its_area_is(preset):
+    config = from_dict({"platform": {"preset": preset}})
+    limits = with_area(config).limits
+    area = area_mm2([BASELINE], config.platform)
+    assert limits == Limits(max_area_mm2=float(area[0]))
+    kept = judge(
+        Task(make_space(config), config.platform, limits, config.reward, ""),
+        np.array(make_space(config).reference),
+    )
+    assert kept.violation == 0
+    assert with_area(config, config).limits == Limits()

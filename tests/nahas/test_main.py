@@ -93,7 +93,7 @@ def test_wrong_words_are_wrong_use(words):
          "(in platform.clock_mhz)"),
         (["search", "--controller", "ppoo"], "Did you mean `ppo`?"),
         (["search", "--space", "toy_parts:bare", "--controller", "sweep-random",
-          "--set", "search.oracle=toy_parts:Kernels"], "cannot be swept"),
+          "--set", "search.oracle=toy_parts:Kernels"], "lacks accelerator.pes_x"),
         (["search", "--space", "absent:space"], "(in search.space)"),
         (["search", "--set", "search.oracle.x=1"], "(in search.oracle)"),
         (["search", "--data", "mnist5"], "mnist5"),

@@ -45,6 +45,23 @@ def test_the_front_by_hand(frame):
     assert list(front(frame)["number"]) == [1, 3]
 
 
+def test_what_breaks_a_limit_is_marked_and_on_no_front(frame):
+    frame.loc[len(frame)] = (8, "trained", 0.99, 0.5, 2.5, 0.97, False)
+    assert list(front(frame)["number"]) == [1, 3]
+    figure, _ = plot_pareto(frame, min_accuracy=0.7)
+    assert labels(figure) == [
+        "trained candidates (4)",
+        "breaks a limit (1)",
+        "Pareto front",
+        "accuracy floor 70 %",
+    ]
+    figure, axes = plot_convergence(frame)
+    assert "feasible trials (4)" in labels(figure)
+    assert "trained, breaks a limit (1)" in labels(figure)
+    best = axes.lines[0].get_ydata()
+    assert max(best) == 0.95
+
+
 def test_the_pareto_plot_shows_trained_front_references_and_limit(frame):
     figure, axes = plot_pareto(frame, REFERENCES, max_latency_ms=2.2)
     assert labels(figure) == [

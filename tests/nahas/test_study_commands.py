@@ -18,7 +18,7 @@ from nahas.__main__ import main
 from nahas.accelerator.grid import GRID
 from nahas.accelerator.presets import PRESETS
 from nahas.accelerator.template import Accelerator
-from nahas.closing import configuration
+from nahas.closing import configuration, others_in_words, others_of
 from nahas.controller import training_queue as queue
 from nahas.controller.store import Store
 from nahas.controller.study import Study
@@ -242,6 +242,62 @@ def test_resume_extends_as_if_it_had_never_stopped(study, tmp_path, capsys):
     assert outcomes(tmp_path / "short") == outcomes(study)
 
 
+def test_the_least_energy_above_an_accuracy(tmp_path, capsys):
+    """Kernels 7 and 5 have accuracy 0.8, 5 and 5 0.75; no other pair reaches that."""
+    folder = tmp_path / "least"
+    words = ("--minimise", "energy", "--min-accuracy", "0.75")
+    assert search(folder, 60, *words) == 0
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["limits"]["min_accuracy"] == 0.75
+    assert summary["best"]["accuracy"] >= 0.75
+    frame = pd.read_csv(folder / "trials.csv")
+    trained = frame[frame["accuracy"].notna()]
+    kept = trained[trained["accuracy"] >= 0.75]
+    assert 0 < len(kept) < len(trained)
+    assert summary["best"]["energy_mj"] == kept["energy_mj"].min()
+    assert (trained["feasible"] == (trained["accuracy"] >= 0.75)).all()
+    assert main(["resume", str(folder), "--trials", "62"]) == 0
+    assert search(tmp_path / "whole", 62, *words) == 0
+    assert outcomes(folder) == outcomes(tmp_path / "whole")
+
+
+def test_without_rejection_all_that_runs_is_trained(tmp_path, capsys):
+    folder = tmp_path / "none"
+    words = ("--reject", "none", "--max-area-mm2", "20", "--controller", "random")
+    assert search(folder, 30, *words) == 0
+    out = capsys.readouterr().out
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["rejected"] == 0 < summary["violating"]
+    assert summary["reject"] == "none"
+    assert f"a limit is broken: {summary['violating']} trials" in out
+    assert summary["best"]["area_mm2"] <= 20
+    assert f"{summary['violating']} break a limit" in (
+        folder / "report.html"
+    ).read_text()  # fmt: skip
+    assert main(["resume", str(folder), "--trials", "32"]) == 0
+    assert Study.open(folder).counts()["rejected"] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--minimise", "energy"), "(in limits.min_accuracy)"),
+        (("--minimise", "speed", "--min-accuracy", "0.7"), "(in search.minimise)"),
+        (
+            ("--minimise", "edp", "--min-accuracy", "0.7", "--reject", "none"),
+            "(in search.reject)",
+        ),
+        (("--min-accuracy", "70"), "Received 70.0 (in limits.min_accuracy)"),
+    ],
+)
+def test_wrong_goals_are_a_line(tmp_path, capsys, words, message):
+    assert search(tmp_path / "none", 3, *words) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert len(err.splitlines()) == 1
+    assert not (tmp_path / "none").exists()
+
+
 def test_workers_make_the_same_trials(study, tmp_path):
     folder = tmp_path / "worked"
     assert search(folder, 12, "--workers", "1") == 0
@@ -437,3 +493,98 @@ def test_a_function_trains_in_its_own_process_only(tmp_path, capsys):
               nh.Reward(), trials=3, folder=folder)  # fmt: skip
     assert main(["worker", str(folder)]) == 2
     assert "process that defines it" in capsys.readouterr().err
+
+
+def results(folder, capsys):
+    capsys.readouterr()
+    assert main(["status", str(folder), "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_the_mode_of_the_policy_is_a_result_of_its_own(study, tmp_path, capsys):
+    """Its network is a trained one of the twelve, so it has an accuracy too."""
+    found = results(study, capsys)
+    mode = found["policy_mode"]
+    assert found["argmax"] == found["best"]
+    assert found["search_mode"] == "joint"
+    assert found["split"] == ""
+    accelerator = Accelerator(**mode["accelerator"])
+    costs = simulate(mode["network"], accelerator).metrics
+    assert mode["latency_ms"] == costs.latency_ms[0]
+    trained = pd.read_csv(study / "trials.csv").set_index("network")["accuracy"]
+    assert mode["accuracy"] == trained[mode["network"]].max()
+    # The file that a run leaves says what is found without it.
+    bare = shutil.copytree(study, tmp_path / "bare")
+    (bare / "policy_mode.json").unlink()
+    assert results(bare, capsys)["policy_mode"] == mode
+    for words in (["status", str(study)], ["report", str(study)]):
+        assert main(words) == 0
+    assert mode["choices"] != found["best"]["choices"]
+    assert "policy's mode: " in capsys.readouterr().out
+    assert "policy&#39;s mode" in (study / "report.html").read_text()
+
+
+MODES = {
+    "fixed": "all 20 trials on baseline",
+    "phases": "17 trials for the accelerator of the reference network, 3 for the",
+    "nested": "4 accelerators, 6 trials of networks on each",
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_search_in_a_mode_is_continued_and_says_its_split(mode, tmp_path, capsys):
+    words = ("--mode", mode, "--set", "nested.inner=6", "--space", "toy_parts:referred")
+    assert search(tmp_path / "whole", 20, *words) == 0
+    assert MODES[mode] in capsys.readouterr().out
+    assert search(tmp_path / "parts", 18, *words) == 0
+    assert main(["resume", str(tmp_path / "parts"), "--trials", "20"]) == 0
+    assert outcomes(tmp_path / "parts") == outcomes(tmp_path / "whole")
+    found = results(tmp_path / "parts", capsys)
+    assert found["search_mode"] == mode
+    assert MODES[mode] in found["split"]
+    assert (found["policy_mode"] is None) == (mode == "nested")
+    # Asked for again with more trials, the phases stay where they were.
+    assert search(tmp_path / "parts", 60, *words) == 0
+    assert outcomes(tmp_path / "parts")[:20] == outcomes(tmp_path / "whole")
+
+
+def test_a_space_without_a_reference_has_no_phases(tmp_path, capsys):
+    assert search(tmp_path / "none", 20, "--mode", "phases") == 2
+    assert "must have a reference network" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_baselines_area_is_a_limit_unless_another_is_said(tmp_path, capsys):
+    path = tmp_path / "mine.toml"
+    path.write_text("[search]\nworkers = 0\n")
+    words = ("--config", str(path))
+    assert search(tmp_path / "by", 3, *words) == 0
+    limits = results(tmp_path / "by", capsys)["limits"]
+    assert limits["max_area_mm2"] == pytest.approx(39.85312)
+    assert limits["max_latency_ms"] is None
+    assert search(tmp_path / "free", 3, *words, "--max-area-mm2", "inf") == 0
+    assert results(tmp_path / "free", capsys)["limits"]["max_area_mm2"] is None
+    assert search(tmp_path / "free", 4, *words) == 0  # as it was begun
+
+
+def test_results_that_break_limits_say_which():
+    row = {"number": 7, "choices": [1], "accuracy": 0.5, "reward": 0.9,
+           "status": "trained", "violation": 1.0, "error": "",
+           "reason": "latency 2.00 ms > 1.00 ms (max_latency_ms)"}  # fmt: skip
+    best = row | {"number": 3, "choices": [0], "reward": 0.4, "violation": 0.0}
+    mode = row | {"number": None, "choices": [2], "accuracy": None, "reward": None}
+
+    def said(best, argmax, mode):
+        found = {"best": best, "argmax": argmax, "policy_mode": mode}
+        return others_in_words(others_of(found))
+
+    assert said(best, best, None) == said(best, best, best) == []
+    assert said(best, row, mode | {"violation": 0.0}) == [
+        "highest reward: trial 7, reward 0.9000; breaks latency 2.00 ms > 1.00 ms "
+        "(max_latency_ms)",
+        "policy's mode: never proposed, its network is not trained; keeps the limits",
+    ]
+    stuck = mode | {"status": "infeasible", "reason": "local memory"}
+    assert said(None, row, stuck)[1].endswith("cannot run: local memory")
+    lost = {"error": "Trial 1 is not proposed again."}
+    assert said(best, best, lost) == ["policy's mode: Trial 1 is not proposed again."]

@@ -1,7 +1,7 @@
 """A user's own space and oracle, named as `toy_parts:...` on the command line."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,11 @@ def space() -> SearchSpace:
         Knob("filters", (24, 16)),
     )
     return SearchSpace("toy", knobs, build)
+
+
+def referred() -> SearchSpace:
+    """The same with a reference."""
+    return replace(space(), reference=(1, 0, 1))
 
 
 def build(values: Mapping[str, Any]) -> Network:

@@ -1,12 +1,21 @@
 """Spaces: their sizes, codec, and what every choice of theirs builds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nahas.accelerator.grid import BASELINE, GRID, GRID_SIZE
-from nahas.search_space.joint import Candidate, accelerator_space, joint_space
+from nahas.accelerator.presets import PRESETS
+from nahas.search_space.joint import (
+    Candidate,
+    accelerator_choices,
+    accelerator_knobs,
+    accelerator_space,
+    joint_space,
+)
 from nahas.search_space.lower import lower
 from nahas.search_space.network import Network
 from nahas.search_space.network_spaces import NETWORK_SPACES, s1, s2, s3
@@ -169,3 +178,59 @@ def test_a_space_of_ones_own():
     assert space.size == len(PUBLISHED) * GRID_SIZE
     pair = space.decode([0, 2, 2, 2, 2, 2, 2, 3])
     assert pair == Candidate(PUBLISHED["MobileNetV2"], BASELINE)
+
+
+BACKBONES = {"s1": "MobileNetV2", "s2": "EfficientNetLite0", "s3": "EfficientNetLite0"}
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_the_reference_is_published_but_for_a_first_block_that_the_space_lacks(name):
+    space, published = SPACES[name], PUBLISHED[BACKBONES[name]]
+    found = space.decode(space.reference)
+    first, *rest = published.blocks
+    assert first.expansion == 1
+    assert found == replace(published, blocks=(replace(first, expansion=3), *rest))
+
+
+def test_the_reference_of_b0_is_published():
+    space = SPACES["b0"]
+    assert space.decode(space.reference) == PUBLISHED["EfficientNetB0"]
+
+
+def test_the_reference_of_a_joint_space_is_on_the_baseline():
+    space = SPACES["joint"]
+    network = SPACES["s3"].decode(SPACES["s3"].reference)
+    assert space.decode(space.reference) == Candidate(network, BASELINE)
+    unknown = SearchSpace("mine", (Knob("kernel", (3, 5)),), lambda values: network)
+    assert joint_space(unknown).reference is None
+
+
+def test_a_reference_outside_its_space_is_refused():
+    with pytest.raises(ValueError, match=r"index from 0 to 1\. Received 2"):
+        SearchSpace("odd", (Knob("kernel", (3, 5)),), dict, (2,))
+
+
+def test_an_accelerator_beside_the_grid_adds_its_values():
+    chip = PRESETS["coral"].accelerator
+    space = joint_space("s2", also=chip)
+    choices = np.array(space.reference)
+    choices[accelerator_knobs(space)] = accelerator_choices(space, chip)
+    assert space.decode(choices).accelerator == chip
+    assert space.decode(space.reference).accelerator == BASELINE
+    # Memory, registers and bandwidth are not the grid's.
+    assert space.size == 6**16 * (GRID_SIZE // 5**3) * 6**3
+    with pytest.raises(
+        ValueError, match=r"Its local_memory_mib is 0\.1875, among 0\.5"
+    ):
+        accelerator_choices(SPACES["joint"], chip)
+
+
+def test_knobs_of_the_accelerator_are_found_wherever_they_are():
+    knobs = SPACES["joint"].knobs
+    space = SearchSpace("turned", knobs[::-1], dict)
+    assert [space.knobs[d].name for d in accelerator_knobs(space)] == [
+        f"accelerator.{name}" for name in GRID
+    ]
+    for part, lacks in ((knobs[:-1], "io_bandwidth_gbps"), (knobs[80:], "knobs of")):
+        with pytest.raises(ValueError, match=f"lacks .*{lacks}"):
+            accelerator_knobs(SearchSpace("part", part, dict))

@@ -1,5 +1,6 @@
 """Tailoring: the rules by hand on every choice, and the space that they leave."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from nahas.accelerator.cost_model import evaluate
 from nahas.accelerator.presets import PRESETS
 from nahas.accelerator.technology import NODE_22NM, Constant
-from nahas.accelerator.template import Capabilities, Platform
+from nahas.accelerator.template import Accelerator, Capabilities, Platform
 from nahas.accelerator.workload import Kind
 from nahas.search_space.joint import joint_space
 from nahas.search_space.lower import lower
@@ -116,6 +117,27 @@ def test_the_tailored_space_builds_what_its_choices_say(name):
 def test_other_knobs_stay():
     names = [knob.name for knob in tailor(SPACES["s3"], *PRESETS["coral"]).knobs]
     assert names[16:] == [f"block{i}.multiplier" for i in range(16)]
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_the_reference_stays_the_same_network_where_its_choices_stay(name):
+    tailored = tailor(SPACES[name], *PRESETS["coral"])
+    assert tailored.decode(tailored.reference) == SPACES[name].decode(
+        SPACES[name].reference
+    )
+
+
+def test_a_choice_of_the_reference_that_is_dropped_gives_way_to_what_beats_it():
+    chip = Accelerator(1, 1, 128, 4, 4.0, 32.0, 20.0)
+    [dropped] = [c for c in profile(SPACES["s1"], chip)[1] if str(c) == "ibn_k3_e6"]
+    assert dropped.loses_to == "fused_ibn_k3_e6"
+    tailored = tailor(SPACES["s1"], chip)
+    found = tailored.decode(tailored.reference).blocks
+    own = SPACES["s1"].decode(SPACES["s1"].reference).blocks
+    assert found[1] == replace(own[1], kind="fused_ibn")
+    assert found[0] == own[0]
+    bare = replace(SPACES["s1"], reference=None)
+    assert tailor(bare, chip).reference is None
 
 
 def test_a_space_without_blocks_is_refused():
