@@ -55,6 +55,55 @@ def non_dominated_sort(costs: ArrayLike) -> NDArray[np.int64]:
     return fronts
 
 
+def front_probability(
+    costs: ArrayLike,
+    deviation: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    draws: int = 1000,
+    seed: int = 0,
+) -> NDArray[np.float64]:
+    """[B] how likely each point is on the front where the first cost is noisy.
+
+    The share of draws in which no point dominates it, the first cost of each being
+    normal about the one given: by Monte Carlo, with a standard error of
+    sqrt(p (1 - p) / draws), at most 1.6 % for a thousand.
+
+    >>> float(front_probability([[0.5, 1.0], [0.4, 2.0]], [0.0, 0.0])[1])
+    1.0
+
+    Args:
+        costs: [B, M] M costs of B points.
+        deviation: [B] standard deviations of the first cost.
+        groups: [B] what points of one value have the same noise but for its size;
+            by default each has its own.
+        draws: How many.
+        seed: Of the draws.
+
+    Raises:
+        ValueError: If `costs` is not a matrix, or the deviations are not B numbers of
+            at least 0.
+    """
+    points = _matrix(costs)
+    sizes = np.asarray(deviation, np.float64)
+    sound = sizes.shape == points.shape[:1] and np.isfinite(sizes).all()
+    if not sound or (sizes < 0).any():
+        raise ValueError(
+            f"`deviation` must be {len(points)} numbers of at least 0, one a point. "
+            f"Received {deviation!r} (in pareto.front_probability)."
+        )
+    named = np.arange(len(points)) if groups is None else np.asarray(groups)
+    _, places = np.unique(named, return_inverse=True)
+    rng = np.random.default_rng(seed)
+    times = np.zeros(len(points))
+    for _ in range(draws):
+        drawn = points.copy()
+        noise = rng.standard_normal(places.max(initial=-1) + 1)
+        drawn[:, 0] += sizes * noise[places]
+        times += non_dominated(drawn)
+    return times / draws
+
+
 def hypervolume(costs: ArrayLike, reference: ArrayLike) -> float:
     """Volume that the points dominate and that dominates the reference.
 

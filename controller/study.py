@@ -40,6 +40,7 @@ _BEFORE = {"reject": "hard"}
 
 _FRACTIONS = (
     "accuracy",
+    "deviation",
     "latency_ms",
     "energy_mj",
     "area_mm2",
@@ -99,6 +100,20 @@ class Study:
             status: found.get(status, 0) for status in get_args(Status)
         }
 
+    def deviations(self) -> dict[str, float | None]:
+        """Standard deviation of each trained network's accuracy, by its text.
+
+        0 or None where the oracle states none.
+        """
+        with Store(self.folder) as reader:
+            trainings = reader.trainings()
+        oracle = self.config.get("oracle_key")
+        return {
+            done.network: done.outcome.deviation
+            for done in trainings
+            if done.oracle == oracle
+        }
+
     def best(self) -> Trial | None:
         """The feasible trial of the highest reward, the earliest of equals."""
         return best(self.trials())
@@ -108,15 +123,24 @@ class Study:
         return argmax(self.trials())
 
     def to_frame(self) -> "pd.DataFrame":
-        """One row a trial: the fields of `Trial` and the text of its network."""
+        """One row a trial: the fields of `Trial`, network and deviation.
+
+        "network" is the text of its network, "deviation" the standard deviation of its
+        accuracy as the oracle states it; NaN where nothing was trained.
+        """
         import pandas as pd
 
         names = [spec.name for spec in fields(Trial)]
+        known = self.deviations()
         rows = [
-            [*(getattr(record.trial, name) for name in names), record.network]
+            [
+                *(getattr(record.trial, name) for name in names),
+                record.network,
+                None if record.trial.accuracy is None else known.get(record.network),
+            ]
             for record in self.records()
         ]
-        frame = pd.DataFrame(rows, columns=[*names, "network"])
+        frame = pd.DataFrame(rows, columns=[*names, "network", "deviation"])
         # Also where no trial has one: numbers, not objects.
         return frame.astype(dict.fromkeys(_FRACTIONS, float))
 

@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nahas.fronts import UNKNOWN
 from nahas.output import note, number, percent, print_json, print_table
 from nahas.usage import (
     UsageError,
@@ -136,6 +137,7 @@ def open_study(folder: str) -> "Study":
 
 _COUNTS = ("trials", "trained", "reused", "rejected", "infeasible", "failed")
 _COSTS = ("latency_ms", "energy_mj", "area_mm2")
+_TOP_FRONT = 12
 
 
 def print_result(found: dict[str, Any]) -> None:
@@ -175,6 +177,7 @@ def print_result(found: dict[str, Any]) -> None:
     )
     for line in others_in_words(others):
         print(line)
+    _print_front(found["front"])
     for row in found["references"]:
         if row["error"]:
             print(f"no accuracy: {row['name']}: {row['error']}")
@@ -184,8 +187,39 @@ def print_result(found: dict[str, Any]) -> None:
         print(f"accelerator: {values}")
     if found["scale"]:
         print(textwrap.fill(found["scale"], 88))
-    test = found["test"]
-    if test and test["network"] == best["network"]:
+    _print_test(found["test"], best["network"])
+
+
+def _print_front(rows: list[dict[str, Any]]) -> None:
+    """The pairs on the front of accuracy and latency, and how likely they are on it."""
+    known = any(row["probability"] is not None for row in rows)
+    title = "front of accuracy and latency"
+    if known:
+        title += "; likely: probability of being on it, given the accuracies' noise"
+    shown = rows[:_TOP_FRONT]
+    print_table(
+        ("trial", "accuracy", *(("+-", "likely") if known else ()), *_COSTS),
+        [
+            [
+                f"{row['number']}{'' if row['measured'] else ' (not as measured)'}",
+                percent(row["accuracy"]),
+                *((percent(row["deviation"]), number(row["probability"], 2))
+                  if known else ()),
+                *(number(row[cost]) for cost in _COSTS),
+            ]
+            for row in shown
+        ],
+        title=title,
+    )  # fmt: skip
+    if len(shown) < len(rows):
+        print(f"and {len(rows) - len(shown)} more, see the report")
+    if not known:
+        print(f"{UNKNOWN}\n")
+
+
+def _print_test(test: dict[str, Any] | None, network: str) -> None:
+    """What the best network reaches on the test images, if it was judged."""
+    if test and test["network"] == network:
         print(
             f"test:        {percent(test['accuracy'])} of {test['images']:,} images; "
             f"smallest network of the space {percent(test['other'])}; difference "

@@ -19,6 +19,7 @@ from nahas.controller.description import describe, rebuild
 from nahas.controller.rows import StudyError
 from nahas.controller.study import Study, argmax
 from nahas.controller.trial import Trial
+from nahas.fronts import front_rows
 from nahas.models import BEST
 from nahas.modes import mode_of_search, split_in_words
 from nahas.output import number, percent, to_json
@@ -96,7 +97,7 @@ def write(path: Path, content: bytes) -> None:
 
 
 def summary(study: Study) -> dict[str, Any]:
-    """Counts, the best pair, references and test, in JSON's types."""
+    """Counts, the best pair, the front, references and test, in JSON's types."""
     best, trials = best_row(study), study.trials()
     return {
         "study": str(study.folder),
@@ -107,6 +108,7 @@ def summary(study: Study) -> dict[str, Any]:
         "argmax": row_of(study, argmax(trials)),
         "policy_mode": policy_row(study),
         "scale": _scale(study, best),
+        "front": front_rows(study.to_frame()),
         "last_error": next((t.error for t in reversed(trials) if t.error), ""),
         "references": read_json(study.folder / REFERENCES) or [],
         "test": read_json(study.folder / TEST),

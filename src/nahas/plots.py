@@ -20,7 +20,7 @@ from matplotlib.ticker import (
     StrMethodFormatter,
 )
 
-from nahas.controller.pareto import non_dominated
+from nahas.fronts import front
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,16 +35,6 @@ _TICKS = {
     _BROKEN: "tab:olive",
 }
 _LOG_SPAN = 5.0  # of the most over the least
-
-
-def front(frame: "pd.DataFrame") -> "pd.DataFrame":
-    """The feasible rows no other beats in both latency and accuracy, fastest first."""
-    rows = frame[frame["feasible"].astype(bool) & frame["accuracy"].notna()]
-    if rows.empty:
-        return rows
-    costs = rows[["latency_ms"]].assign(error=1.0 - rows["accuracy"]).to_numpy(float)
-    kept = rows[non_dominated(costs)].sort_values(["latency_ms", "number"])
-    return kept.drop_duplicates(["latency_ms", "accuracy"])
 
 
 def plot_pareto(

@@ -11,6 +11,7 @@ from nahas import plots
 from nahas.closing import best_candidate, others_in_words, others_of, summary
 from nahas.controller.study import Study
 from nahas.costs import simulate
+from nahas.fronts import UNKNOWN
 from nahas.output import number, percent
 from nahas.study_platform import platform_of
 
@@ -47,7 +48,8 @@ def render(study: Study, pictures: Mapping[str, bytes] | None = None) -> bytes:
         versions=study.config.get("versions", {}),
         simulation=simulation,
         operators=operators,
-        front=plots.front(frame).head(_TOP_FRONT).to_dict("records"),
+        front=found["front"][:_TOP_FRONT],
+        unknown_noise=UNKNOWN,
         pictures=pictures,
     )
 

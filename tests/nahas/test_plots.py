@@ -4,7 +4,8 @@ import sys
 import pandas as pd
 import pytest
 
-from nahas.plots import front, of_study, plot_convergence, plot_pareto, png
+from nahas.fronts import front
+from nahas.plots import of_study, plot_convergence, plot_pareto, png
 
 ROWS = [
     # number, status, accuracy, latency, energy, reward, feasible
