@@ -19,7 +19,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from nahas.accelerator.cost_model import evaluate, evaluate_axes
+from nahas.accelerator.cost_model import evaluate
+from nahas.accelerator.grid_model import evaluate_axes
 from nahas.accelerator.machines import area_mm2
 from nahas.accelerator.sweep import accelerators_at, grid_axes
 from nahas.accelerator.template import Accelerator, Platform
