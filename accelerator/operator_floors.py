@@ -12,9 +12,9 @@ ahead, what memory holds, what spills. For every network, machine and platform t
 1. T >= host + sum of max(on chip_k, o_k / rate) + fixed_k, where o_k are the bytes of
    maps that enter or leave the network at operator k: they are neither fetched ahead
    nor held, so that operator waits for them.
-2. T >= host + (sum of w_k + o_k, less K) / rate, where w_k are the bytes of weights, all
-   of which cross the I/O, but for at most K that the chip keeps: nothing comes before
-   the first operator begins, and the I/O is never quicker than its rate.
+2. T >= host + (sum of w_k + o_k, less K) / rate, where w_k are the bytes of weights.
+   All cross the I/O, but for at most K that the chip keeps; nothing comes before the
+   first operator begins, and the I/O is never quicker than its rate.
 3. T >= any mean of the two.
 4. E >= the sum of the operators' MACs and bytes on chip, of the I/O bytes of 2 that
    cannot be kept, and leakage times the bound in 1.
@@ -113,9 +113,7 @@ def operator_floors(
     for start in range(0, len(operators), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
         workload = _alone(operators[part])
-        mapped = map_grid(
-            workload, axes.arrays, axes.lanes, memories, ports(platform)
-        )
+        mapped = map_grid(workload, axes.arrays, axes.lanes, memories, ports(platform))
         # [n, arrays, COLUMNS, memories, lanes] -> [COLUMNS, kinds, n]
         table = mapped.table[mapped.places[mapped.distinct]]
         table = np.moveaxis(table, (2, 0), (0, 4)).reshape(mapping.COLUMNS, kinds, -1)
@@ -126,9 +124,7 @@ def operator_floors(
         energy[:, part] = _rounded_down(
             _energy_pj(workload, table, runs, figures, one, platform)
         )
-    return OperatorFloors(
-        cycles, energy, (factors > 0)[operators[:, 0]], machines
-    )
+    return OperatorFloors(cycles, energy, (factors > 0)[operators[:, 0]], machines)
 
 
 def _alone(operators: Ints) -> Workload:

@@ -126,8 +126,7 @@ def fill_curves(paths, cost, scales, curves):
 
 @compiled()
 def _best(reached, curve, first, k, factors, terms, flat, factor):
-    """Greatest accuracy * factors * factor + terms over a curve's cells from `first`,
-    where k cells are spent."""
+    """Greatest accuracy * factors * factor + terms from cell `first`; k are spent."""
     cells, best = len(curve) - 1, -np.inf
     # Where cells are discounted alike, the last of them has the most accuracy.
     for b in range(max(flat - 1 - k, first), cells - k):

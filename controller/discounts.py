@@ -45,7 +45,7 @@ def check_monotone(reward: object) -> Reward:
         return reward
     form = reward.form if isinstance(reward, Reward) else type(reward).__name__
     raise ValueError(
-        f"`reward` must be of form {' or '.join(MONOTONE)}: a bound needs a reward that "
+        f"`reward` must be of form {' or '.join(MONOTONE)}: bounds need a reward that "
         f"never rises with a cost. Received {form!r} (in reward.form)."
     )
 

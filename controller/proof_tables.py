@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nahas.accelerator.operator_floors import OperatorFloors, operator_floors
 from nahas.accelerator.machines import Axes
+from nahas.accelerator.operator_floors import OperatorFloors, operator_floors
 from nahas.accelerator.template import Platform
 from nahas.controller.additive import Additive
 from nahas.controller.discounts import discount

@@ -13,8 +13,7 @@ The proof is one of the predictor's accuracies and the simulator's costs, and of
 beyond them.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import monotonic, perf_counter
 from typing import NamedTuple
 
@@ -23,12 +22,14 @@ from numpy.typing import NDArray
 
 from nahas.accelerator.compiled import parallel
 from nahas.accelerator.machines import area_mm2
+from nahas.accelerator.metrics import Metrics
 from nahas.controller import bound_kernels as kernels
 from nahas.controller.additive import Additive
-from nahas.controller.appraisal import reward_all
+from nahas.controller.appraisal import appraise, reward_all
 from nahas.controller.best_accelerator import BestAccelerator
 from nahas.controller.discounts import check_monotone, discount
 from nahas.controller.judgement import Task
+from nahas.controller.proof import BoundError, Progress, Proof
 from nahas.controller.proof_tables import (
     COSTS,
     Curves,
@@ -53,51 +54,6 @@ _SCREENED = 1024  # accelerators between two looks at the clock
 _ROUNDING = 1e-9  # scores that differ by less are not told apart
 
 
-@dataclass(frozen=True, eq=False)
-class Proof:
-    """What is known of the best pair.
-
-    Attributes:
-        choices: [D] of the best pair found; None where there is none.
-        reward: Its score, at the predicted accuracy; -inf where there is none.
-        accuracy: Its predicted accuracy.
-        bound: No pair scores more.
-        pairs: Pairs of a network and an accelerator in the space.
-        accelerators: Accelerators of the space.
-        screened: Of them, those whose ceiling ruled them out without any search.
-        searched: Of them, those whose networks were branched, all to the end.
-        nodes: Partial networks whose ceiling was computed.
-        simulated: Pairs that were simulated to score them.
-        seconds: Wall-clock time.
-    """
-
-    choices: Ints | None
-    reward: float
-    accuracy: float
-    bound: float
-    pairs: int
-    accelerators: int
-    screened: int
-    searched: int
-    nodes: int
-    simulated: int
-    seconds: float
-
-    @property
-    def gap(self) -> float:
-        """How much better the optimum may be; 0 where the pair is proven the best."""
-        return max(self.bound - self.reward, 0.0) if np.isfinite(self.bound) else 0.0
-
-    @property
-    def proven(self) -> bool:
-        """Whether no pair is better, or none keeps the limits."""
-        return self.bound <= self.reward
-
-
-Progress = Callable[[Proof], None]
-"""Told what is known, now and then."""
-
-
 def prove(
     task: Task,
     predictor: Additive,
@@ -119,9 +75,9 @@ def prove(
     Raises:
         ValueError: If the reward may rise with a cost, the space is not one of networks
             in stages with the knobs of an accelerator, or the predictor is of others.
+        BoundError: If a simulated pair costs less than its bound.
     """
-    search = _Search(task, predictor, minutes, progress)
-    return search.run()
+    return Search(task, predictor).run(minutes=minutes, progress=progress)
 
 
 class _Machine(NamedTuple):
@@ -133,17 +89,18 @@ class _Machine(NamedTuple):
     scales: Scales
 
 
-class _Search:
+class Search:
+    """Branch and bound, prepared; `prove` is the short way to it."""
+
     def __init__(
         self,
         task: Task,
         predictor: Additive,
-        minutes: float | None,
-        progress: Progress | None,
     ) -> None:
         self._started = perf_counter()
-        self._deadline = np.inf if minutes is None else monotonic() + 60 * minutes
-        self._task, self._predictor, self._progress = task, predictor, progress
+        self._task, self._predictor = task, predictor
+        self._progress: Progress | None = None
+        self._deadline = np.inf
         reward = check_monotone(task.reward)
         self._best_accelerator = BestAccelerator(task)
         self._knobs = self._best_accelerator.network_knobs
@@ -151,9 +108,7 @@ class _Search:
         self._stages = self._in_stages()
         self._limits = _for_bounds(task.limits)
         self._paths = paths_of(self._stages, predictor)
-        self._parts, floors = parts_of(
-            self._stages.segments, self._axes, task.platform
-        )
+        self._parts, floors = parts_of(self._stages.segments, self._axes, task.platform)
         self._floors = (
             floors.cycles, floors.energy_pj, floors.dispatched, floors.machines
         )  # fmt: skip
@@ -198,8 +153,12 @@ class _Search:
         names = [space.knobs[d].name for d in self._knobs]
         return stages_of(names, sizes, build)
 
-    def run(self) -> Proof:
-        """Screens, dives, searches."""
+    def run(
+        self, *, minutes: float | None = None, progress: Progress | None = None
+    ) -> Proof:
+        """Screens, dives, searches; once. The arguments are those of `prove`."""
+        self._deadline = np.inf if minutes is None else monotonic() + 60 * minutes
+        self._progress = progress
         able = np.flatnonzero(self._area[:, 1] > -np.inf)
         coarse = self._ceilings(able, self._coarse)
         order = np.lexsort((able, -coarse))
@@ -262,9 +221,7 @@ class _Search:
     def _machine(self, h: int, scales: Scales, stretch: float = 0.0) -> _Machine:
         cost = np.empty((COSTS, len(self._parts.io)))
         base = np.empty(COSTS)
-        kernels.fill_costs(
-            h, *self._floors, self._parts, *self._timing, cost, base
-        )
+        kernels.fill_costs(h, *self._floors, self._parts, *self._timing, cost, base)
         cost *= 1.0 + stretch
         curves = kernels.new_curves(self._paths, scales.factor.shape[1] - 1)
         kernels.fill_curves(self._paths, cost, scales, curves)
@@ -275,9 +232,12 @@ class _Search:
         picks = np.zeros((len(_STRETCHES), len(self._stages.options)), np.int64)
         for stretch, own in zip(_STRETCHES, picks, strict=True):
             kernels.dive(
-                self._paths, *self._machine(h, self._coarse, stretch), self._area[h], own
+                self._paths,
+                *self._machine(h, self._coarse, stretch),
+                self._area[h],
+                own,
             )
-        self._score(np.unique(picks, axis=0), h)
+        self._score(np.unique(picks, axis=0), h, self._machine(h, self._coarse))
 
     def _explore(self, h: int) -> bool:
         """Whether all networks of a machine have been branched in time."""
@@ -291,12 +251,12 @@ class _Search:
                 leaves,
             )  # fmt: skip
             self._nodes += int(nodes)
-            self._score(leaves[:found], h)
+            self._score(leaves[:found], h, machine)
             if self._late():
                 return bool(cursor[stages] < 0)
         return True
 
-    def _score(self, picks: Ints, h: int) -> None:
+    def _score(self, picks: Ints, h: int, machine: "_Machine") -> None:
         """Simulates the networks of options [n, G] on a machine, and keeps the best."""
         if not len(picks):
             return
@@ -306,11 +266,39 @@ class _Search:
         choices[:, self._best_accelerator.accelerator_knobs] = np.unravel_index(
             h, self._axes.shape
         )
-        _, rewards = reward_all(self._task, choices, self._predictor(networks))
+        found = appraise(self._task, choices)
         self._simulated += len(picks)
+        if found.metrics is None:
+            return
+        self._check(picks[found.rows], machine, found.metrics)
+        kept = np.flatnonzero(found.violations[found.rows] == 0)
+        if not len(kept):
+            return
+        rows = found.rows[kept]
+        accuracies = self._predictor(networks[rows])
+        rewards = self._task.reward(accuracies, found.metrics.take(kept))
         best = int(rewards.argmax())
         if rewards[best] > self._worst:
-            self._best, self._reward = choices[best], float(rewards[best])
+            self._best, self._reward = choices[rows[best]], float(rewards[best])
+
+    def _check(self, picks: Ints, machine: "_Machine", metrics: Metrics) -> None:
+        """Raises BoundError if a pair costs less than the bounds said it must."""
+        floors = np.array([
+            machine.base + machine.cost[:, self._stages.path(own)].sum(axis=1)
+            for own in picks.tolist()
+        ])  # fmt: skip
+        runs = metrics.feasible
+        for rows, costs, name in (
+            (slice(0, 3), metrics.latency_ms, "latency_ms"),
+            (slice(3, 4), metrics.energy_mj, "energy_mj"),
+        ):
+            least = floors[:, rows].max(axis=1)
+            wrong = np.flatnonzero(runs & (costs < least * (1.0 - _ROUNDING)))
+            if len(wrong):
+                raise BoundError(
+                    f"A bound must be at most the cost. Received {least[wrong[0]]!r} "
+                    f"for a {name} of {costs[wrong[0]]!r}: this proof would be none."
+                )
 
     def _settle(self) -> None:
         """Gives the best network the accelerator that a sweep finds for it."""

@@ -13,6 +13,7 @@ from io import TextIOWrapper
 
 from nahas import (
     cli_explain,
+    cli_prove,
     cli_search,
     cli_simulate,
     cli_space,
@@ -80,6 +81,7 @@ def build_parser() -> argparse.ArgumentParser:
     cli_sweep.add_commands(commands)
     cli_space.add_commands(commands)
     cli_truth.add_commands(commands)
+    cli_prove.add_commands(commands)
     return parser
 
 
