@@ -40,7 +40,8 @@ class Additive:
         total = np.full(len(choices), self.bias)
         for d, table in enumerate(self.values):
             total += table[choices[:, d]]
-        return np.clip(total, 0.0, 1.0)
+        cut: Floats = np.clip(total, 0.0, 1.0)
+        return cut
 
 
 def fit(

@@ -182,6 +182,28 @@ def new_curves(paths, cells):
     )
 
 
+@compiled()
+def _of_machine(
+    h, paths, parts, cycles, energy, dispatched, machines, khz, host_ms, overlap,
+    scales, area, cells,
+):  # fmt: skip
+    """The ceiling of all networks on a machine."""
+    cost, base = np.empty((COSTS, len(parts.io))), np.empty(COSTS)
+    fill_costs(h, cycles, energy, dispatched, machines, parts, khz, host_ms, overlap,
+               cost, base)  # fmt: skip
+    curves = new_curves(paths, cells)
+    fill_curves(paths, cost, scales, curves)
+    _add(base, cost, paths.stem[0], base)
+    return ceiling(0, 0, paths.bias[0], base, curves, scales, area[h])
+
+
+@compiled()
+def _add(spent, cost, segment, total):
+    """Fills `total` [COSTS] with what is spent and a segment."""
+    for r in range(COSTS):
+        total[r] = spent[r] + cost[r, segment]
+
+
 @compiled(parallel=True)
 def screen(
     wanted, paths, parts, cycles, energy, dispatched, machines, khz, host_ms, overlap,
@@ -193,14 +215,10 @@ def screen(
     """
     cells = scales.factor.shape[1] - 1
     for i in prange(len(wanted)):
-        h = wanted[i]
-        cost, base = np.empty((COSTS, len(parts.io))), np.empty(COSTS)
-        fill_costs(h, cycles, energy, dispatched, machines, parts, khz, host_ms,
-                   overlap, cost, base)  # fmt: skip
-        curves = new_curves(paths, cells)
-        fill_curves(paths, cost, scales, curves)
-        spent = base + cost[:, paths.stem[0]]
-        ceilings[i] = ceiling(0, 0, paths.bias[0], spent, curves, scales, area[h])
+        ceilings[i] = _of_machine(
+            wanted[i], paths, parts, cycles, energy, dispatched, machines, khz, host_ms,
+            overlap, scales, area, cells,
+        )  # fmt: skip
 
 
 @compiled()
@@ -231,7 +249,8 @@ def explore(paths, cost, base, curves, scales, area, most, worst, cursor, leaves
     reached = np.zeros(stages + 1)
     spent = np.zeros((stages + 1, COSTS))
     reached[0] = paths.bias[0]
-    spent[0] = base + cost[:, paths.stem[0]]
+    _add(base, cost, paths.stem[0], spent[0])
+    head = np.empty(COSTS)
     found, nodes, g = 0, 0, cursor[stages]
     for before in range(g):
         _step(paths, cost, before, cursor[before] - 1, states, reached, spent)
@@ -251,7 +270,7 @@ def explore(paths, cost, base, curves, scales, area, most, worst, cursor, leaves
         if g + 1 < stages:
             g += 1
             continue
-        head = spent[stages] + cost[:, paths.heads[states[stages]]]
+        _add(spent[stages], cost, paths.heads[states[stages]], head)
         if max(head[COMPUTE], head[IO]) <= most[0] and head[ENERGY] <= most[1]:
             for i in range(stages):
                 leaves[found, i] = cursor[i] - 1
@@ -266,7 +285,7 @@ def _step(paths, cost, g, option, states, reached, spent):
     q = paths.first[g] + states[g] * paths.counts[g] + option
     states[g + 1] = paths.after[q]
     reached[g + 1] = reached[g] + paths.value[q]
-    spent[g + 1] = spent[g] + cost[:, paths.segment[q]]
+    _add(spent[g], cost, paths.segment[q], spent[g + 1])
 
 
 @compiled()
@@ -277,7 +296,7 @@ def dive(paths, cost, base, curves, scales, area, picks):
     reached = np.zeros(stages + 1)
     spent = np.zeros((stages + 1, COSTS))
     reached[0] = paths.bias[0]
-    spent[0] = base + cost[:, paths.stem[0]]
+    _add(base, cost, paths.stem[0], spent[0])
     for g in range(stages):
         best, chosen = -np.inf, 0
         for option in range(paths.counts[g]):

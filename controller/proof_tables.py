@@ -142,7 +142,7 @@ def scales_of(reward: Reward, limits: Limits, cells: int) -> Scales:
     for name in _ROWS:
         top = largest(reward, limits, name) * _SPARE
         width = (top if np.isfinite(top) else 1.0) / cells
-        ends = width * np.arange(cells + 1)
+        ends = width * np.arange(cells + 1, dtype=np.float64)
         factor, term = discount(reward, limits, name, ends)
         factor = np.minimum(factor, 1e300)  # of a cost of 0, which no path has
         widths.append(width)

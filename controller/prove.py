@@ -41,6 +41,7 @@ from nahas.controller.proof_tables import (
 )
 from nahas.controller.reward import Limits
 from nahas.search_space.joint import Candidate
+from nahas.search_space.network import Network
 from nahas.search_space.stages import Stages, stages_of
 
 Floats = NDArray[np.float64]
@@ -141,7 +142,7 @@ class Search:
             )
         whole = np.zeros(len(space.knobs), np.int64)
 
-        def build(choices: Ints) -> object:
+        def build(choices: Ints) -> Network:
             whole[self._knobs] = choices
             candidate = space.decode(whole)
             if not isinstance(candidate, Candidate):

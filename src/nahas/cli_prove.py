@@ -37,8 +37,8 @@ def add_commands(commands: Any) -> None:
         _prove,
         summary="the provably best pair, or how far from it the best found may be",
         description="Finds the network and accelerator of the highest reward within "
-        "the limits by branch and bound over all pairs, and proves that none is better, "
-        "or, out of time, prints the gap that is left. The proof is relative to an "
+        "the limits by branch and bound over all pairs, and proves that none is better "
+        "or, when time is up, prints the gap that is left. The proof is relative to an "
         "additive predictor of accuracy: each choice of the network adds its part. "
         "With STUDY it is fitted on the study's own trainings; without, it is the "
         "shipped one of Accel-NASBench on space b0, or that of a table.\n\n"

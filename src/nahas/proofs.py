@@ -210,7 +210,7 @@ def of_oracle(
             rmse=figures["rmse"],
         )
     if isinstance(oracle, TableOracle) and sizes.prod() <= _MOST:
-        choices = np.indices(sizes).reshape(len(sizes), -1).T
+        choices = np.indices(tuple(sizes.tolist())).reshape(len(sizes), -1).T
         found = oracle.evaluate(networks(choices))
         there = np.isfinite(found.accuracy)
         return additive.fit(
