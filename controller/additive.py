@@ -128,7 +128,7 @@ def read_off(
     tables = tuple(np.split(found[1:] - found[0], ends))
     read = Additive(float(found[0]), tables, source, networks, tau, rmse)
     some = np.random.default_rng(0).integers(cardinalities, size=(256, size))
-    worst = float(np.abs(read(some) - accuracy(some)).max())
+    worst = float(np.abs(read(some) - np.clip(accuracy(some), 0.0, 1.0)).max())
     if not worst <= _CLOSE:
         raise ValueError(
             "The predictor must be a sum over choices. Received one that differs from "

@@ -74,10 +74,10 @@ def fill_costs(
 
 @compiled(inline="always")
 def _cell(cost, width, cells):
-    """The cell of a cost; `cells` for all beyond."""
+    """The cell of a cost; `cells` for all beyond, below 0 for what is negative."""
     if cost >= width * cells:
         return cells
-    return int(max(cost, 0.0) / width)
+    return int(np.floor(cost / width))
 
 
 @compiled()
@@ -126,15 +126,21 @@ def fill_curves(paths, cost, scales, curves):
 
 @compiled()
 def _best(reached, curve, first, k, factors, terms, flat, factor):
-    """Greatest accuracy * factors * factor + terms from cell `first`; k are spent."""
+    """Greatest accuracy * factors * factor + terms from cell `first`; k are spent.
+
+    What is spent may be negative: weights that the chip may keep are taken off first.
+    """
     cells, best = len(curve) - 1, -np.inf
     # Where cells are discounted alike, the last of them has the most accuracy.
-    for b in range(max(flat - 1 - k, first), cells - k):
+    begin = max(min(flat - 1 - k, cells - 1), first)
+    for b in range(begin, min(cells - k, cells)):
+        place = max(k + b, 0)
         accuracy = min(max(reached + curve[b], 0.0), 1.0)
-        best = max(best, accuracy * (factors[k + b] * factor) + terms[k + b])
-    if terms[cells] > -np.inf and curve[cells] > -np.inf:
+        best = max(best, accuracy * (factors[place] * factor) + terms[place])
+    place = max(min(cells, cells + k), 0)
+    if terms[place] > -np.inf and curve[cells] > -np.inf:
         accuracy = min(max(reached + curve[cells], 0.0), 1.0)
-        best = max(best, accuracy * (factors[cells] * factor) + terms[cells])
+        best = max(best, accuracy * (factors[place] * factor) + terms[place])
     return best
 
 
@@ -149,7 +155,7 @@ def ceiling(g, state, reached, spent, curves, scales, area):
     soonest = 0.0
     for r in (COMPUTE, IO, MEAN):
         soonest = max(soonest, spent[r] + curves.least[r, g, state])
-    joules = spent[ENERGY] + curves.least[ENERGY, g, state]
+    joules = max(spent[ENERGY] + curves.least[ENERGY, g, state], 0.0)
     if soonest == np.inf or joules == np.inf:
         return -np.inf
     in_time = _cell(soonest, scales.width[COMPUTE], cells)

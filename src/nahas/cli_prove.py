@@ -1,6 +1,7 @@
 """The command `prove`: the provably best pair under an additive predictor."""
 
 import argparse
+import math
 import textwrap
 import time
 from typing import TYPE_CHECKING, Any
@@ -144,10 +145,12 @@ def _progress() -> "Progress":
         now = time.monotonic()
         if now - shown >= _LINE_SECONDS:
             shown = now
+            above = "no bound yet"
+            if math.isfinite(proof.bound):
+                above = f"none above {proof.bound:.6f}"
             note(
-                f"{duration(proof.seconds)}: best reward {proof.reward:.6f}, none above"
-                f" {proof.bound:.6f}; {proof.searched:,} accelerators searched, "
-                f"{proof.nodes:,} nodes"
+                f"{duration(proof.seconds)}: best reward {proof.reward:.6f}, {above}; "
+                f"{proof.searched:,} accelerators searched, {proof.nodes:,} nodes"
             )
 
     return update
