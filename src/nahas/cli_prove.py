@@ -114,7 +114,7 @@ def _configuration(arguments: argparse.Namespace, study: "Study | None") -> "Con
         if known is None:
             raise UsageError(
                 f"The study in {study.folder} was started from Python: prove it with "
-                "nahas.proofs.of_study and nahas.controller.prove.prove."
+                "nahas.proofs.of_study and nahas.controller.prove."
             )
         table = to_dict(known)
         for section in merge({}, arguments.settings):
