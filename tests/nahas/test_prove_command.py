@@ -56,17 +56,18 @@ def run(capsys, *words):
     return code, captured.out, captured.err
 
 
-@pytest.fixture
-def study(capsys, tmp_path, monkeypatch):
-    (tmp_path / "proven_toy.py").write_text(TOY)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("toy")
+    (folder / "proven_toy.py").write_text(TOY)
     words = ["search", "--space", "proven_toy:space", "--accuracy", "proven_toy:Oracle",
              "--controller", "random", "--trials", "40", "--workers", "0", "--folder",
              "toy"]  # fmt: skip
-    code, _, err = run(capsys, *words)
-    assert code == 0, err
-    return "toy"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.syspath_prepend(folder)
+        assert main(words) == 0
+        yield "toy"
 
 
 def test_a_study_is_proven_by_its_own_trainings(capsys, study):
