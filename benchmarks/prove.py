@@ -15,12 +15,13 @@ are below the costs of random pairs. The tables and the picture go to results/pr
 import argparse
 import time
 from pathlib import Path
+from textwrap import fill
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
 from numpy.typing import NDArray
-from page import ROOT, command, cores, made_with, table, write_csv
+from page import ROOT, WIDTH, command, cores, made_with, table, write_csv
 
 from nahas.accelerator.bounds import outside_bytes
 from nahas.accelerator.cost_model import evaluate_machines
@@ -260,7 +261,7 @@ area is at most the baseline's, {AREA:.2f} mm2.
 
 ## Space b0: {first.proof.pairs:,} pairs
 
-{first.relative_to}
+{fill(first.relative_to, WIDTH)}
 
 {table(titles, ([cells(line)[i] for i in short] for line in large))}
 
@@ -276,7 +277,7 @@ operators on all machines included.
 
 ## NAS-Bench-Macro at 32x32, {macro.proof.accelerators:,} accelerators
 
-{macro.relative_to}
+{fill(macro.relative_to, WIDTH)}
 
 {
         table(
@@ -294,7 +295,8 @@ accuracies differ by at most {worst:.1e} in any goal.
 ## How tight the bounds are
 
 Latency over its bound, of 16 random networks of b0 on 2,000 random accelerators each
-within the baseline's area: least, median, 90 %, 99 % and most are {quantiles}.
+within the baseline's area: least, median, 90 %, 99 % and most are
+{quantiles}.
 
 {made_with("numpy", "numba", seed=SEED, machine=cores())}
 """

@@ -4,6 +4,7 @@ The functions behind `nahas prove`, for notebooks too.
 """
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -217,7 +218,7 @@ def of_oracle(
             choices[there],
             found.accuracy[there],
             sizes,
-            source=f"a ridge regression of the first trainings in {oracle.path}",
+            source=f"a ridge regression of the first trainings in {Path(oracle.path).name}",
             strength=strength,
         )
     raise ValueError(
