@@ -214,11 +214,12 @@ def of_oracle(
         choices = np.indices(tuple(sizes.tolist())).reshape(len(sizes), -1).T
         found = oracle.evaluate(networks(choices))
         there = np.isfinite(found.accuracy)
+        file = Path(oracle.path).name
         return additive.fit(
             choices[there],
             found.accuracy[there],
             sizes,
-            source=f"a ridge regression of the first trainings in {Path(oracle.path).name}",
+            source=f"a ridge regression of the first trainings in {file}",
             strength=strength,
         )
     raise ValueError(
