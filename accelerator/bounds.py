@@ -163,7 +163,7 @@ def _join(
             network,
             on_chip,
             network_pass.weight_bytes(workload),
-            _outside_bytes(workload),
+            outside_bytes(workload),
             treatment(platform),
             workload.operators["kind"],
             np.array(settings, dtype=np.float64),
@@ -178,7 +178,7 @@ def _join(
     return of_operators, of_networks
 
 
-def _outside_bytes(workload: Workload) -> Floats:
+def outside_bytes(workload: Workload) -> Floats:
     """[N] bytes that each operator reads from or writes to the world outside.
 
     The network's input is what an operator reads beyond the outputs of others.

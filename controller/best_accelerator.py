@@ -56,7 +56,8 @@ class BestAccelerator:
         )
         """Places of all others."""
         values = [task.space.knobs[d].values for d in self.accelerator_knobs]
-        self._axes = Axes.of(values)
+        self.axes = Axes.of(values)
+        """The accelerators, in the order of their knobs."""
         self._task = task
         self._known: dict[str, NDArray[np.int64]] = {}
 
@@ -84,8 +85,8 @@ class BestAccelerator:
 
     def _sweep(self, network: Network) -> NDArray[np.int64]:
         """[7] choices of the best accelerator."""
-        task, machines = self._task, self._axes.machines
-        metrics = evaluate_axes(lower([network]), self._axes, task.platform)
+        task, machines = self._task, self.axes.machines
+        metrics = evaluate_axes(lower([network]), self.axes, task.platform)
         registers = machines.compute[:, 4]
         broken = violations(task.limits, metrics, machines.memory, registers)
         kept = np.flatnonzero(broken == 0)
@@ -95,4 +96,4 @@ class BestAccelerator:
             places = best_places(Costs.of(metrics), scores, broken == 0, 1)
         else:
             places = best_places(Costs.of(metrics), broken, broken >= 0, 1)
-        return np.array(np.unravel_index(places[0], self._axes.shape), np.int64)
+        return np.array(np.unravel_index(places[0], self.axes.shape), np.int64)

@@ -56,6 +56,11 @@ def lower(networks: Sequence[Network]) -> Workload:
     )
 
 
+def piece_lengths(network: Network) -> list[int]:
+    """Number of operators of the stem, of each block and of the head, as lowered."""
+    return [len(piece.names) for piece in _pieces(network)]
+
+
 class _Piece(NamedTuple):
     """Consecutive operators that are fed by the one before them alone.
 

@@ -13,6 +13,7 @@ from io import TextIOWrapper
 
 from nahas import (
     cli_explain,
+    cli_prove,
     cli_search,
     cli_share,
     cli_simulate,
@@ -82,6 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
     cli_share.add_commands(commands)
     cli_space.add_commands(commands)
     cli_truth.add_commands(commands)
+    cli_prove.add_commands(commands)
     return parser
 
 
