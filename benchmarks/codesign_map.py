@@ -36,15 +36,6 @@ RESULTS = ROOT / "results" / "codesign_map"
 AREAS, LATENCIES = 24, 32
 POINTS = (1e-6, 0.1, 0.3, 1, 3, 10, 30)  # of gain, between colours
 NO_GAIN = "#f3ead0"
-REFERENCES = {
-    "nas-bench-macro": dict.fromkeys((f"layer{i}" for i in range(8)), "mb3_k3"),
-    "b0-stages": {
-        f"stage{i}.{name}": value
-        for i, kernel in enumerate((3, 3, 5, 3, 5, 5, 3))
-        for name, value in (("expansion", 6 if i else 4), ("kernel", kernel))
-    },
-}
-"""By space: every layer a small block; B0, but for its first stage's expansion of 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,10 +114,8 @@ def mapped(problem: ScoredProblem, truth: Truth) -> Map:
 
 def reference(problem: ScoredProblem) -> Network:
     """The reference network of a problem's space."""
-    values = REFERENCES[problem.space.name]
-    knobs = problem.space.knobs
-    choices = [knob.values.index(values[knob.name]) for knob in knobs]
-    found = problem.space.decode(choices)
+    assert problem.space.reference is not None
+    found = problem.space.decode(problem.space.reference)
     assert isinstance(found, Network)
     return found
 

@@ -1,11 +1,12 @@
 """What a truth costs minutes to find, kept on disk under a hash of what defines it.
 
 The hash is of the networks' texts, the platform with all its constants, the values of
-the grid's knobs and the sources of the cost model, of the lowering and of the truth
-itself, so that a file is never older than what it says. Accuracies are no part of it:
-they decide among pairs and not what a pair costs.
+the grid's knobs and the sources of the truth and of all that it imports of ours, so
+that a file is never older than what it says. Accuracies are no part of it: they decide
+among pairs and not what a pair costs.
 """
 
+import ast
 import json
 import os
 import zipfile
@@ -13,12 +14,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from hashlib import blake2b
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nahas import accelerator, search_space
 from nahas.accelerator.mix import Costs
 from nahas.controller.description import describe
 from nahas.controller.reward import Limits
@@ -84,16 +85,32 @@ def counts_of(
 
 
 def _sources() -> list[Path]:
-    """The files whose code decides what a pair costs."""
-    here = Path(__file__).parent
-    [model] = map(Path, accelerator.__path__)
-    [networks] = map(Path, search_space.__path__)
-    names = ("lower.py", "network.py")
-    return [
-        *sorted(model.glob("*.py")),
-        *(networks / name for name in names),
-        *(here / name for name in ("truth.py", "true_front.py")),
-    ]
+    """The files whose code decides what a pair costs: the truth's and its imports'."""
+    found: dict[str, Path] = {}
+    waiting = [Truth.__module__]
+    while waiting:
+        name = waiting.pop()
+        if name in found or (path := _source(name)) is None:
+            continue
+        found[name] = path
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.ImportFrom) and _is_ours(node.module):
+                waiting.append(str(node.module))
+                waiting += [f"{node.module}.{one.name}" for one in node.names]
+    return [found[name] for name in sorted(found)]
+
+
+def _is_ours(module: str | None) -> bool:
+    return (module or "").split(".")[0] == __name__.split(".")[0]
+
+
+def _source(name: str) -> Path | None:
+    """A module's file; None for what is no module, or a package without code."""
+    try:
+        spec = find_spec(name)
+    except ModuleNotFoundError:  # a name inside a module
+        return None
+    return Path(spec.origin) if spec and spec.origin else None
 
 
 @contextmanager

@@ -34,6 +34,7 @@ def nas_bench_macro(
     not, and the network is the table's own. An identity that strides is a 1x1
     convolution, elsewhere it is no layer at all, so that choices which differ only in
     where a stage's identities stand are one network: there are 9 * 21 * 21 of them.
+    Its reference has the small inverted bottleneck in every layer.
     The table's 1x1 convolution has no activation, ours a ReLU, which costs nothing on
     the machine and would matter only if this network were trained here.
 
@@ -60,7 +61,8 @@ head_f1280_relu
         return network.proxy(resolution, classes)
 
     knobs = tuple(Knob(f"layer{i}", LAYERS) for i in range(len(_places())))
-    return SearchSpace("nas-bench-macro", knobs, build)
+    reference = (LAYERS.index("mb3_k3"),) * len(knobs)
+    return SearchSpace("nas-bench-macro", knobs, build, reference)
 
 
 def b0_stages(
@@ -69,7 +71,7 @@ def b0_stages(
     """EfficientNet-B0 with an expansion and a kernel for each stage: 4^7 networks.
 
     Layers, squeeze-and-excite and swish are B0's. Its own first stage, of expansion 1,
-    is not among the choices.
+    is not among the choices: in the reference, B0 else, it is 4.
 
     >>> b0_stages().size == 4**7
     True
@@ -93,8 +95,14 @@ def b0_stages(
 
     names = [f"stage{i}." for i in range(len(EFFICIENTNET_STAGES))]
     choices = {"expansion": (4, 6), "kernel": (3, 5)}
-    knobs = (Knob(n + k, v) for n, (k, v) in product(names, choices.items()))
-    return SearchSpace("b0-stages", tuple(knobs), build)
+    knobs = tuple(Knob(n + k, v) for n, (k, v) in product(names, choices.items()))
+    own = {
+        f"stage{i}.{name}": value
+        for i, (kernel, expansion, *_) in enumerate(EFFICIENTNET_STAGES)
+        for name, value in (("kernel", kernel), ("expansion", max(expansion, 4)))
+    }
+    reference = tuple(knob.values.index(own[knob.name]) for knob in knobs)
+    return SearchSpace("b0-stages", knobs, build, reference)
 
 
 def every_network(space: SearchSpace) -> Iterator[Network]:

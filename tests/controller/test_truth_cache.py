@@ -8,7 +8,7 @@ from nahas.accelerator.machines import Axes
 from nahas.accelerator.template import Platform
 from nahas.controller.reward import Limits
 from nahas.controller.truth import Problem, Truth, count_within
-from nahas.controller.truth_cache import counts_of, digest, truth_of
+from nahas.controller.truth_cache import _sources, counts_of, digest, truth_of
 from nahas.search_space.tabular import nas_bench_macro
 
 KNOBS = ((1, 2), (1, 2), (16, 64), (1, 4), (0.5, 4.0), (8.0, 64.0), (5.0, 25.0))
@@ -79,3 +79,9 @@ def test_arrays_that_come_back_are_read_only(tmp_path):
     truth_of(PROBLEM, tmp_path)
     with pytest.raises(ValueError, match="read-only"):
         truth_of(PROBLEM, tmp_path).costs.latency_ms[0] = 1.0
+
+
+def test_the_hash_is_of_the_code_that_decides_costs_and_of_no_other():
+    names = {path.name for path in _sources()}
+    assert {"lower.py", "mapping.py", "network_pass.py", "technology.py"} <= names
+    assert not names & {"event_model.py", "import_keras.py", "search.py"}
