@@ -15,11 +15,11 @@ import numpy as np
 
 from nahas.config import Config
 from nahas.controller.judgement import Judgement, judge
-from nahas.controller.rows import Outcome, Record, Training
+from nahas.controller.outcome import Outcome, evaluate
+from nahas.controller.rows import Record, Training
 from nahas.controller.store import FILE, Store
 from nahas.controller.study import CONFIG, Study
 from nahas.controller.trial import Trial
-from nahas.controller.workers import evaluate
 from nahas.output import duration
 from nahas.parts import make_parts
 from nahas.search_space.oracle import Oracle

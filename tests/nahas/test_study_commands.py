@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pandas as pd
@@ -250,6 +251,31 @@ def test_workers_make_the_same_trials(study, tmp_path):
     assert test["other"] == pytest.approx(0.65)
 
 
+@contextmanager
+def by_hand(folder):
+    """`nahas worker` as a user starts it, interrupted in the end."""
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "nahas", "worker", str(folder)],
+        env=os.environ | {"PYTHONPATH": path}, stderr=subprocess.PIPE, text=True,
+        # A shell's background jobs ignore interrupts, and what they start does too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    with worker:
+        try:
+            yield worker
+        finally:
+            worker.kill()
+
+
+def wait_for(done, worker):
+    deadline = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < deadline
+        assert worker.poll() is None
+        time.sleep(0.1)
+
+
 def test_a_worker_started_by_hand_outlives_its_trainings(tmp_path):
     """It trains more than one process does before its memory is given back."""
     folder = tmp_path / "helped"
@@ -260,28 +286,38 @@ def test_a_worker_started_by_hand_outlives_its_trainings(tmp_path):
         for network in wide:
             queue.enqueue(store, [str(network)], study.config["oracle_key"])
         known = len(store.trainings())
-    path = os.pathsep.join(entry for entry in sys.path if entry)
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "nahas", "worker", str(folder)],
-        env=os.environ | {"PYTHONPATH": path}, stderr=subprocess.PIPE, text=True,
-        # A shell's background jobs ignore interrupts, and what they start does too.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
-    with worker:
-        try:
-            deadline = time.monotonic() + 60
-            with Store(folder) as store:
-                while len(store.trainings()) < known + len(wide):
-                    assert time.monotonic() < deadline
-                    assert worker.poll() is None
-                    time.sleep(0.1)
+    with by_hand(folder) as worker, Store(folder) as store:
+        wait_for(lambda: len(store.trainings()) == known + len(wide), worker)
+        worker.send_signal(signal.SIGINT)
+        said = worker.communicate(timeout=20)[1].splitlines()
+    assert said[0].startswith("Training what")
+    assert "(16 wait now)" in said[0]
+    # The last may still have been at its line.
+    assert len(wide) - 1 <= len(said[1:-1]) <= len(wide)
+    assert all(line.startswith("65.00 % after 0:00: r224") for line in said[1:-1])
+    assert said[-1].startswith(f"Left {folder}")
+    assert worker.returncode == 0
+
+
+def test_a_worker_that_leaves_gives_its_training_back(tmp_path):
+    folder = tmp_path / "left"
+    assert search(folder, 1, "--set", "search.oracle=toy_parts:Slow") == 0
+    study = Study.open(folder)
+    key, network = study.config["oracle_key"], str(PUBLISHED["MobileNetV2"])
+    with Store(folder, write=True) as store:
+        queue.enqueue(store, [network], key)
+        with by_hand(folder) as worker:
+            wait_for(lambda: queue.leases(store), worker)
             worker.send_signal(signal.SIGINT)
-            said = worker.communicate(timeout=20)[1].splitlines()
-            assert said[0].startswith("Training what")
-            assert said[1:] == ["nahas: error: interrupted"]
-        finally:
-            worker.kill()
-    assert worker.returncode == 1
+            assert worker.wait(20) == 0
+        deadline = time.monotonic() + 10
+        while queue.leases(store):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert network in queue.queued(store, key)
+        with store.reading() as connection:  # no death was counted
+            query = "SELECT max(attempts) FROM training"
+            assert connection.exec_driver_sql(query).scalar_one() == 0
 
 
 def test_minutes_end_a_run_cleanly(tmp_path, capsys):
