@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import toy_study
+from toy_processes import descendants, named
 from toy_study import Sleepy, Unmade, outcomes
 
 from nahas.controller import training_queue as queue
@@ -36,24 +37,9 @@ def unbroken() -> list[tuple[object, ...]]:
     return outcomes(toy_study.run(None, TRIALS))
 
 
-def descendants(pid: int) -> list[int]:
-    """Processes that a process started, and theirs."""
-    listed = Path(f"/proc/{pid}/task/{pid}/children")
-    children = [int(word) for word in listed.read_text().split()]
-    return children + [d for child in children for d in descendants(child)]
-
-
 def training_processes(driver: int) -> list[int]:
     """Ray's processes beneath a driver that are at a training."""
-    found = []
-    for pid in descendants(driver):
-        try:
-            words = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except OSError:  # gone meanwhile
-            continue
-        if words.startswith(f"ray::{TASK}".encode()):
-            found.append(pid)
-    return found
+    return named(driver, f"ray::{TASK}")
 
 
 def kill_trainings(killed: list[int], most: int):
