@@ -47,7 +47,7 @@ class Clock:
     Attributes:
         warm: Trainings before the clock starts.
         notes: (trainings done, wall's seconds, CPU's seconds).
-        processes: Ray's processes at trainings when it starts.
+        processes: Ray's processes for trainings when it starts.
         memory_mb: What they take, 1e6 bytes.
     """
 
@@ -62,7 +62,9 @@ class Clock:
         if done < self.warm or (self.notes and self.notes[-1][0] == done):
             return
         if not self.notes:
-            found = toy_processes.named(os.getpid(), f"ray::{TASK}")
+            titles = (f"ray::{TASK}", "ray::IDLE")  # at a training, or between two
+            mine = os.getpid()
+            found = [pid for t in titles for pid in toy_processes.named(mine, t)]
             self.processes = len(found)
             self.memory_mb = toy_processes.memory_mb(found)
         self.notes.append((done, time.perf_counter(), time.process_time()))
@@ -168,7 +170,7 @@ is the time until some waves of trainings are settled (8 of 1 s, 1 of 60 s), Ray
 and that of its processes included; what follows is timed. `utilization` is the sleep
 done in `wall_s` over `tasks` x `wall_s`, the last trainings, when places fall empty,
 included. `driver_cpu_ms_a_trial` is CPU time of the driver's process a training:
-proposal, simulation, Ray's calls, SQLite. `processes` are Ray's at trainings when the
+proposal, simulation, Ray's calls, SQLite. `processes` are Ray's for trainings when the
 clock started, `mb_a_process` their memory (what is shared divided among the sharers).
 They share the machine's cores with the driver, and with whatever else ran:
 `load_average` is the system's over the last minute, at the end of each run, the row's

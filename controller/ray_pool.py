@@ -27,7 +27,8 @@ from nahas.controller.store import Store
 from nahas.search_space.oracle import Oracle
 
 TASK = "nahas-training"
-_MOST_SECONDS_A_STEP = 1.0
+_IDLE_SECONDS = 0.1
+_MOST_SECONDS_A_STEP = 2.0
 
 
 @dataclass(slots=True)
@@ -49,7 +50,7 @@ class RayPool:
             its own number.
         timeout_seconds: After how long a training is given up.
         address: HOST:PORT of a running cluster; "" starts a private one.
-        poll_seconds: How long a step waits.
+        poll_seconds: How long a step waits, unless a task says something before.
 
     Raises:
         StudyError: If there is no cluster, or it refuses.
@@ -63,7 +64,7 @@ class RayPool:
         *,
         timeout_seconds: float,
         address: str = "",
-        poll_seconds: float = 0.1,
+        poll_seconds: float = 1.0,
     ) -> None:
         threads = int(getattr(oracle, "threads", 1))
         self._store = store
@@ -116,7 +117,7 @@ class RayPool:
         """Trainings that have ended, in whatever way, since the last step."""
         streams = list(self._tasks)
         if not streams:
-            time.sleep(self._poll_seconds)
+            time.sleep(_IDLE_SECONDS)
             return
         # Until there is one; then all there are.
         wait = {"fetch_local": False}

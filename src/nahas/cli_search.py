@@ -41,6 +41,7 @@ _SHORTHANDS = {
     "address": "search.address",
     "seed": "search.seed",
     "data": "training.data",
+    "warm_start": "search.warm_start",
     **{name: f"limits.{name}" for name in LIMITS},
 }
 
@@ -85,6 +86,8 @@ def _add_search(commands: Any) -> None:
             "search --accuracy imagenet-predictor --max-latency-ms 0.3",
             "search --space mine:space --accuracy mine:Oracle",
             "search --engine ray --workers 8 --folder runs/ray",
+            "search --space s1 --warm-start published:MobileNetV2 runs/s1=4 "
+            "--reuse runs/s1 --folder runs/more",
             "search --tailor coral --set platform.preset=coral --folder runs/coral",
         ],
     )
@@ -121,6 +124,12 @@ def _add_search(commands: Any) -> None:
     search.add_argument(
         "--reuse", nargs="+", default=[], metavar="STUDY",
         help="studies whose trainings a new study starts with",
+    )  # fmt: skip
+    search.add_argument(
+        "--warm-start", nargs="+", metavar="FIRST",
+        help="the first trials of a new study: published:NAME, a published network on "
+        "the baseline accelerator (or the space's nearest one), or STUDY or STUDY=K, "
+        "the K best (default: 8) trials of a study over the same space",
     )  # fmt: skip
     search.add_argument(
         "--dry-run", action="store_true",
@@ -227,22 +236,43 @@ def _resume(arguments: argparse.Namespace) -> int:
 
 
 def _run(folder: Path, config: "Config", reuse: list[str]) -> int:
+    """Searches and closes; an interrupt at any time says how to go on."""
+    from nahas.controller.study import CONFIG
+
+    try:
+        return _search_and_close(folder, config, reuse)
+    except KeyboardInterrupt:
+        if (folder / CONFIG).exists():
+            print(f"stopped; continue: nahas resume {folder}")
+        raise
+
+
+def _search_and_close(folder: Path, config: "Config", reuse: list[str]) -> int:
     """Searches, then closes: references, test, files, the result on stdout."""
     from nahas import closing, report
     from nahas.config import to_stored
     from nahas.controller.ray_cluster import check_engine
     from nahas.controller.search import search
     from nahas.controller.study import CONFIG, Study
-    from nahas.parts import make_parts, tailoring
+    from nahas.parts import make_parts, make_space, tailoring
+    from nahas.warm_starts import first_trials, recorded
 
-    with reading_input():
-        check_engine(config.search.engine, config.search.address)
-        parts = make_parts(config)
-    if said := tailoring(config):
-        note(said)
+    first = None
     if (folder / CONFIG).exists():
         study = Study.open(folder)
         reuse = reuse or study.config.get("reuse", [])
+        first = recorded(study)
+    with reading_input():
+        check_engine(config.search.engine, config.search.address)
+        if first is None and config.search.warm_start:
+            begun = first_trials(config.search.warm_start, make_space(config))
+            first = begun.rows
+            for line in begun.sources:
+                note(f"warm start: {line}")
+        parts = make_parts(config, first)
+    if said := tailoring(config):
+        note(said)
+    if (folder / CONFIG).exists():
         note(f"{folder} has {study.counts()['trials']} trials.")
     asked, started = config.search, time.monotonic()
     with search_progress() as progress:

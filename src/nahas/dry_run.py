@@ -23,6 +23,7 @@ from nahas.controller.trial import Trial
 from nahas.output import duration
 from nahas.parts import make_parts
 from nahas.search_space.oracle import Oracle
+from nahas.warm_starts import recorded
 
 _SAMPLE = 200
 
@@ -84,23 +85,24 @@ def forecast(config: Config, folder: Path, reuse: Sequence[str]) -> Forecast:
         ValueError: If there is no such search; see `make_parts`.
         TypeError: If the user's own object is not what it is named as.
     """
-    parts, asked = make_parts(config), config.search
+    there = (folder / CONFIG).exists()
+    first = recorded(Study.open(folder)) if there else None
+    parts, asked = make_parts(config, first), config.search
     task, oracle = parts.task, parts.oracle
     rng = np.random.default_rng(asked.seed)
     judged = [judge(task, row) for row in task.space.random(rng, _SAMPLE)]
     share = sum(found.status is None for found in judged) / len(judged)
-    there = (folder / CONFIG).exists()
-    recorded = Study.open(folder).counts()["trials"] if there else 0
+    done = Study.open(folder).counts()["trials"] if there else 0
     known = [str(folder)] if there else []
     seconds, source = _seconds(oracle, judged, [*known, *reuse])
     at_once = max(1, min(asked.workers, asked.window))
-    trainings = max(0, asked.trials - recorded) * share
+    trainings = max(0, asked.trials - done) * share
     hours = None if seconds is None else trainings * seconds / at_once / 3600
     place = folder.absolute()
     parent = next(found for found in (place, *place.parents) if found.exists())
     return Forecast(
         asked.trials,
-        recorded,
+        done,
         share,
         seconds,
         source,

@@ -11,6 +11,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -383,6 +384,68 @@ def test_reuse_takes_trainings_from_another_study(study, tmp_path):
     counts = Study.open(folder).counts()
     assert counts["trained"] == 0
     assert counts["reused"] > 0
+
+
+def choices(folder):
+    return [trial.choices for trial in Study.open(folder).trials()]
+
+
+def test_a_warm_start_from_another_study_is_kept_when_that_is_gone(
+    study, tmp_path, capsys
+):
+    source = shutil.copytree(study, tmp_path / "source")
+    words = ("--warm-start", f"{source}=3", "published:MobileNetV2")
+    assert search(tmp_path / "absent", 60, *words, "--dry-run") == 0
+    folder = tmp_path / "warm"
+    assert search(folder, 10, *words) == 0
+    said = capsys.readouterr().err
+    assert f"warm start: {source}=3: its 3 best trials" in said
+    assert "published:MobileNetV2: not of the space; the nearest network" in said
+    best = sorted(
+        (t for t in Study.open(source).trials() if t.reward is not None),
+        key=lambda trial: (-trial.reward, trial.number),
+    )
+    ranked = list(dict.fromkeys(trial.choices for trial in best))
+    assert choices(folder)[:3] == ranked[:3]
+    shutil.rmtree(source)
+    assert search(folder, 20, *words) == 0
+    assert main(["resume", str(folder), "--trials", "30"]) == 0
+    assert search(folder, 30, *words[:2]) == 1
+    assert "search.warm_start was" in capsys.readouterr().err
+    kept = json.loads((folder / "config.json").read_text())
+    assert kept["config"]["search"]["warm_start"] == list(words[1:])
+    assert kept["controller"]["inner"]["class"] == "nahas.controller.ppo:PPO"
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("published:MobileNetV", "Did you mean `MobileNetV2`? (in search.warm_start)"),
+        ("absent", "or the folder of a study, or STUDY=K. Received 'absent'"),
+        ("STUDY=0", "or the folder of a study, or STUDY=K"),
+        ("STUDY", "a study over the same space. Received 'STUDY': knob first differs"),
+    ],
+)
+def test_a_warm_start_that_cannot_be_is_one_line(
+    study, tmp_path, capsys, monkeypatch, word, message
+):
+    monkeypatch.chdir(tmp_path)
+    Path("STUDY").symlink_to(study)
+    assert main(["search", "--space", "s1", "--folder", "x", "--warm-start", word]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+    assert not Path("x").exists()
+
+
+def test_a_published_network_begins_a_search_of_its_space(tmp_path):
+    folder = tmp_path / "b0"
+    words = ("--accuracy", "imagenet-predictor", "--folder", str(folder),
+             "--controller", "sweep-evolution", "--trials", "2",
+             "--warm-start", "published:EfficientNetB0")  # fmt: skip
+    assert main(["search", *words]) == 0
+    [first, _] = Study.open(folder).records()
+    assert first.network == str(PUBLISHED["EfficientNetB0"])
 
 
 def test_a_study_made_from_python_is_not_resumed(tmp_path, capsys):
