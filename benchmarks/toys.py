@@ -8,7 +8,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "controller"))
 
+import toy_faults
 import toy_processes
 import toy_study
 
-__all__ = ["toy_processes", "toy_study"]
+__all__ = ["toy_faults", "toy_processes", "toy_study"]

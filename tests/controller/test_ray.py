@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import toy_study
+from toy_faults import settled
 from toy_processes import descendants, named
 from toy_study import Sleepy, Unmade, outcomes
 
@@ -247,13 +248,6 @@ def test_nodes_join_and_die(unbroken, tmp_path: Path) -> None:
             assert training_processes(joined.pid)
         assert driver.wait(120) == 0
     assert outcomes(Study(folder)) == unbroken
-
-
-def settled(folder: Path) -> int:
-    """Trials that a study holds."""
-    if not (folder / "config.json").exists():
-        return 0
-    return Study(folder).counts()["trials"]
 
 
 def wait_for(done) -> None:

@@ -1,7 +1,6 @@
 """Workers: leases, heartbeats, deaths, timeouts and what the driver does about them."""
 
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import toy_study
+from toy_faults import kill_worker
 from toy_study import Sleepy, outcomes
 
 from nahas.controller import training_queue as queue
@@ -244,11 +244,8 @@ def test_a_killed_worker_loses_nothing(tmp_path: Path) -> None:
     killed: set[str] = set()
 
     def kill_one(progress: Progress) -> None:
-        with Store(tmp_path) as reader:
-            held = queue.leases(reader)
-        if held and len(killed) < 3 and held[0].network not in killed:
-            killed.add(held[0].network)
-            os.kill(int(held[0].owner.partition("@")[0]), signal.SIGKILL)
+        if len(killed) < 3:
+            killed.update(kill_worker(tmp_path, spare=killed))
 
     study = toy_study.run(tmp_path, 30, 2, oracle=Sleepy(100.0), progress=kill_one)
     assert len(killed) == 3
