@@ -40,7 +40,7 @@ from nahas.controller.study import Study
 RESULTS = ROOT / "results" / "faults"
 COLUMNS = (
     "fault", "times", "studies", "trials_twice", "equal_in_the_end", "trainings",
-    "trainings_again", "what_was_said",
+    "trainings_again", "refused", "what_was_said",
 )  # fmt: skip
 TRIALS = 300
 MILLISECONDS = 30.0
@@ -50,7 +50,7 @@ _PROCESSES = get_context("forkserver")
 _PROCESSES.set_forkserver_preload(
     ["nahas.controller.search", "nahas.controller.evolution"]
 )
-_STUDIES = 5
+_KILLS_A_STUDY = 10
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class Row:
     equal: int
     trainings: int
     again: int
+    refused: int = 0
     said: str = ""
 
     def __add__(self, other: "Row") -> "Row":
@@ -75,7 +76,7 @@ class Row:
     def cells(self) -> tuple[object, ...]:
         """As the table has it."""
         equal = "yes" if self.equal == self.studies else f"{self.equal} of them"
-        return (*astuple(self)[:4], equal, self.trainings, self.again, self.said)
+        return (*astuple(self)[:4], equal, *astuple(self)[5:])
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,15 @@ class Bench:
         assert driver.pid is not None
         return driver.pid, driver.join
 
-    def row(self, fault: str, times: int, unbroken: object, said: str = "") -> Row:
+    def row(
+        self,
+        fault: str,
+        times: int,
+        unbroken: object,
+        said: str = "",
+        *,
+        refused: int = 0,
+    ) -> Row:
         """What became of the study that lies here."""
         study = Study(self.folder)
         trials = [trial.number for trial in study.trials()]
@@ -112,6 +121,7 @@ class Bench:
             int(toy_study.outcomes(study) == unbroken),
             len(set(begun)),
             len(begun) - len(set(begun)),
+            refused,
             said,
         )
 
@@ -203,11 +213,9 @@ def damage(
             saved = Bench(bench.folder.with_name("saved"), bench.log)
             found = salvage(bench.folder, saved.folder)
             saved.run()
-            said = (
-                f"{_shown(error, bench)} (in another case; this one kept {found.trials} "
-                f"trials and {found.trainings} trainings)"
-            )
-            return saved.row(fault, 1, unbroken, said)
+            kept = f"{found.trials} trials and {found.trainings} trainings salvaged"
+            said = f"{_shown(error, bench)} (here {kept})"
+            return saved.row(fault, 1, unbroken, said, refused=1)
         return bench.row(fault, 1, unbroken)
 
 
@@ -258,8 +266,8 @@ def two_drivers(unbroken: object, times: int, engines: Sequence[str]) -> Row:
                 lines.append(_shown(error, bench))
         wait()
         fault = f"two drivers, the second {' or '.join(map(_on, engines))}"
-        said = f"{len(lines)} of {times} refused: {lines[-1] if lines else ''}"
-        return bench.row(fault, times, unbroken, said)
+        said = lines[-1] if lines else ""
+        return bench.row(fault, times, unbroken, said, refused=len(lines))
 
 
 def full_disk(unbroken: object, kilobytes: int) -> Row:
@@ -323,7 +331,7 @@ def jumping(unbroken: object, workers: int) -> Row:
     with new_bench() as bench:
         library = jumping_clock.build(bench.log.parent)
         if library is None:
-            return Row(fault, 0, 0, 0, 0, 0, 0, "not tried: no C compiler here")
+            return Row(fault, 0, 0, 0, 0, 0, 0, said="not tried: no C compiler here")
         more = {
             "LD_PRELOAD": str(library),
             "TOY_LOG": str(bench.log),
@@ -351,9 +359,8 @@ def main() -> None:
     on_ray = find_spec("ray") is not None
     planned = list(plan(arguments, unbroken, on_ray))
     rows: dict[str, Row] = {}
-    with ProcessPoolExecutor(
-        arguments.at_once, mp_context=get_context("spawn")
-    ) as pool:
+    fresh = get_context("spawn")
+    with ProcessPoolExecutor(arguments.at_once, mp_context=fresh) as pool:
         for done in as_completed(pool.submit(*call) for call in planned):
             row = done.result()
             print(*row.cells(), sep=" | ", flush=True)
@@ -367,7 +374,8 @@ def plan(
     """What is tried: functions with their arguments, the longest first."""
     kills, seed = arguments.kills, arguments.seed
     engines = ("local", "ray") if on_ray else ("local",)
-    parts = [kills // _STUDIES + (i < kills % _STUDIES) for i in range(_STUDIES)]
+    count = -(-kills // _KILLS_A_STUDY)
+    parts = [kills // count + (i < kills % count) for i in range(count)]
     for engine in reversed(engines):
         for i, part in enumerate(parts):
             yield kill_drivers, unbroken, part, 2, engine, seed + i

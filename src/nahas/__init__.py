@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from nahas.controller.search import search as search
     from nahas.controller.study import Study as Study
     from nahas.controller.trial import Trial as Trial
+    from nahas.controller.warm_start import WarmStart as WarmStart
     from nahas.costs import simulate as simulate
     from nahas.explain import explain as explain
     from nahas.models import resolve as resolve
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from nahas.search_space.joint import accelerator_space as accelerator_space
     from nahas.search_space.joint import joint_space as joint_space
     from nahas.search_space.lower import lower as lower
+    from nahas.search_space.nearest import nearest_choices as nearest_choices
     from nahas.search_space.network import Block as Block
     from nahas.search_space.network import Network as Network
     from nahas.search_space.oracle import Estimate as Estimate
@@ -82,6 +84,7 @@ _HOMES = {
     "controller.search": ("search",),
     "controller.study": ("Study",),
     "controller.trial": ("Trial",),
+    "controller.warm_start": ("WarmStart",),
     "costs": ("simulate",),
     "explain": ("explain",),
     "models": ("resolve",),
@@ -90,6 +93,7 @@ _HOMES = {
     "plots_sweep": ("plot_front", "plot_map"),
     "search_space.joint": ("Candidate", "accelerator_space", "joint_space"),
     "search_space.lower": ("lower",),
+    "search_space.nearest": ("nearest_choices",),
     "search_space.network": ("Block", "Network"),
     "search_space.oracle": ("Estimate", "Oracle"),
     "search_space.published": ("PUBLISHED",),

@@ -132,9 +132,11 @@ def test_nobody_at_an_address_is_said_at_once() -> None:
 
 
 @pytest.mark.slow
-def test_ray_changes_nothing(unbroken, tmp_path: Path) -> None:
-    study = toy_study.run(tmp_path, TRIALS, 2, oracle=Sleepy(5.0), engine="ray")
-    assert outcomes(study) == unbroken
+@pytest.mark.parametrize("workers", [1, 2, 8])
+def test_ray_changes_nothing(workers: int, tmp_path: Path) -> None:
+    more = {"window": 8, "oracle": Sleepy(5.0)}
+    study = toy_study.run(tmp_path, TRIALS, workers, engine="ray", **more)
+    assert outcomes(study) == outcomes(toy_study.run(None, TRIALS, **more))
 
 
 @pytest.mark.slow

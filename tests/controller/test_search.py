@@ -70,6 +70,11 @@ def test_workers_change_nothing(workers, unbroken, tmp_path: Path) -> None:
     assert outcomes(study) == unbroken
 
 
+def test_eight_workers_change_nothing(tmp_path: Path) -> None:
+    study = toy_study.run(tmp_path, 40, 8, oracle=Sleepy(5.0), window=8)
+    assert outcomes(study) == outcomes(toy_study.run(None, 40, window=8))
+
+
 def test_a_longer_run_extends_a_shorter_one(unbroken, tmp_path: Path) -> None:
     assert outcomes(toy_study.run(tmp_path, 30)) == unbroken[:30]
     assert outcomes(toy_study.run(tmp_path, 50)) == unbroken

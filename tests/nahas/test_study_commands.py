@@ -211,6 +211,27 @@ def test_status_reads_without_tensorflow_or_pictures(study, capsys):
     assert "accelerator: pes_x" in out
 
 
+def test_status_does_not_disturb_a_running_search(tmp_path, capsys):
+    folder = tmp_path / "live"
+    words = [*TOY, "--set", "search.oracle=toy_parts:Paced", "--workers", "1"]
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    command = [sys.executable, "-m", "nahas", *words, "--folder", str(folder)]
+    seen = set()
+    with subprocess.Popen(
+        [*command, "--trials", "40"],
+        env=os.environ | {"PYTHONPATH": path},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as live:
+        while live.poll() is None:
+            if (folder / "config.json").exists():
+                seen.add(said(capsys, "status", str(folder))["trials"])
+    assert live.returncode == 0
+    assert len(seen) > 2
+    assert search(tmp_path / "alone", 40) == 0
+    assert outcomes(folder) == outcomes(tmp_path / "alone")
+
+
 def test_the_report_is_one_file(study, tmp_path, capsys):
     path = tmp_path / "page.html"
     assert main(["report", str(study), "-o", str(path)]) == 0
