@@ -226,6 +226,7 @@ def test_status_does_not_disturb_a_running_search(tmp_path, capsys):
         while live.poll() is None:
             if (folder / "config.json").exists():
                 seen.add(said(capsys, "status", str(folder))["trials"])
+            time.sleep(0.1)
     assert live.returncode == 0
     assert len(seen) > 2
     assert search(tmp_path / "alone", 40) == 0
