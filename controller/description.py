@@ -41,7 +41,7 @@ def describe(value: object) -> Any:
 def rebuild(description: Mapping[str, Any]) -> Any:
     """The value of a described dataclass.
 
-    >>> from nahas.controller.rows import Outcome
+    >>> from nahas.controller.outcome import Outcome
     >>> rebuild(describe(Outcome(0.5)))
     Outcome(accuracy=0.5, deviation=None, error='', seconds=0.0)
 

@@ -94,6 +94,12 @@ class RegularizedEvolution:
         """Trials join the population; the oldest leave it."""
         self._members.extend(trials)
 
+    def adopt(self, trials: Sequence[Trial]) -> None:
+        """Others' trials join too, in the place of random first members."""
+        self._proposed += len(trials)
+        self._seen.update(np.array(t.choices, np.int64).tobytes() for t in trials)
+        self.update(trials)
+
     def _propose(self) -> NDArray[np.int64]:
         self._proposed += 1
         return unseen(self._draw, self._seen)

@@ -17,6 +17,7 @@ from nahas.controller.controller import (
 )
 from nahas.controller.random_search import RandomSearch
 from nahas.controller.trial import Trial
+from nahas.controller.warm_start import Adopting
 
 if TYPE_CHECKING:
     from nahas.controller.best_accelerator import BestAccelerator
@@ -88,10 +89,16 @@ class ExactSweep:
 
     def update(self, trials: Sequence[Trial]) -> None:
         """The inner controller learns what came of its networks."""
+        self.inner.update(self._of_networks(trials))
+
+    def adopt(self, trials: Sequence[Trial]) -> None:
+        """Passed on to the inner controller, if it learns from others' trials."""
+        if isinstance(self.inner, Adopting):
+            self.inner.adopt(self._of_networks(trials))
+
+    def _of_networks(self, trials: Sequence[Trial]) -> list[Trial]:
         knobs = self._told().network_knobs.tolist()
-        self.inner.update(
-            [replace(t, choices=tuple(t.choices[d] for d in knobs)) for t in trials]
-        )
+        return [replace(t, choices=tuple(t.choices[d] for d in knobs)) for t in trials]
 
     def mode(self) -> NDArray[np.int64] | None:
         """[D] the network that is the inner policy's mode, and its best accelerator."""

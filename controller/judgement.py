@@ -11,8 +11,8 @@ from nahas.accelerator.cost_model import evaluate
 from nahas.accelerator.machines import Machines
 from nahas.accelerator.metrics import Limit, Metrics
 from nahas.accelerator.template import Platform
+from nahas.controller.outcome import finite
 from nahas.controller.reward import Limits
-from nahas.controller.rows import finite
 from nahas.controller.trial import Status
 from nahas.search_space.joint import Candidate
 from nahas.search_space.lower import lower

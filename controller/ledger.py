@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from nahas.accelerator.metrics import Metrics
 from nahas.controller import training_queue as queue
 from nahas.controller.judgement import Judgement, Task, judge
+from nahas.controller.outcome import finite
 from nahas.controller.pool import Runner
-from nahas.controller.rows import Record, StudyError, Training, finite, training_key
+from nahas.controller.rows import Record, StudyError, Training, training_key
 from nahas.controller.store import Store
 from nahas.controller.trial import Status, Trial
 

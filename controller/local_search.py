@@ -114,6 +114,15 @@ class LocalSearch:
             if climb == self._climb:
                 self._compare(trial)
 
+    def adopt(self, trials: Sequence[Trial]) -> None:
+        """A better one of others' trials leads the climb; a worse one is no failure."""
+        for trial in trials:
+            self._seen.add(np.array(trial.choices, np.int64).tobytes())
+            if self._best is None or rank_key(trial) > rank_key(self._best):
+                self._best = trial
+            if self._top is None or rank_key(trial) > rank_key(self._top):
+                self._compare(trial)
+
     def _begin(self) -> None:
         self._climb += 1
         self._top = None

@@ -208,6 +208,12 @@ class NSGA2:
             joined = self._members.with_trial(trial, self._costs(trial))
             self._members = joined.best(self.population)
 
+    def adopt(self, trials: Sequence[Trial]) -> None:
+        """Others' trials join too, in the place of random first members."""
+        self._proposed += len(trials)
+        self._seen.update(np.array(t.choices, np.int64).tobytes() for t in trials)
+        self.update(trials)
+
     def _costs(self, trial: Trial) -> Array:
         """[M] what is minimised; 0 where the trial does not say."""
         costs = []

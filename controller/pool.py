@@ -1,7 +1,7 @@
 """Where the driver's trainings run: spawned workers of this machine, or this process.
 
-The pool starts workers (`workers.py`), gives back the leases of those that are gone and
-replaces them.
+The pool starts workers (`workers.py`), replaces those that are gone and has their
+leases given back (`lease_watch.py`).
 """
 
 import os
@@ -10,20 +10,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
 from nahas.controller import training_queue as queue
+from nahas.controller.lease_watch import LEASE_SECONDS, LeaseWatch
+from nahas.controller.outcome import Outcome, evaluate
 from nahas.controller.rows import StudyError, Training
 from nahas.controller.store import Store
-from nahas.controller.workers import evaluate, is_alive
+from nahas.controller.workers import is_alive, owner_name
 from nahas.search_space.oracle import Oracle
 
 LOG = "workers.log"
 COMMAND = (sys.executable, "-m", "nahas", "worker")
 FALSE_STARTS = 5
 _COMMIT_SECONDS = 1.0
+# A training above that is leased; a write that nobody needs costs quick ones more.
+_SLOW_SECONDS = 0.1
 _STOP_SECONDS = 5.0
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -64,34 +67,57 @@ def recover(store: Store) -> None:
             queue.give_back(store, held)
 
 
-@dataclass(frozen=True, slots=True)
 class InProcess:
     """Trains in this process: for plain callables, instant oracles and tests.
 
-    Attributes:
+    Workers of the user may help: what takes long is leased before it is begun, so that
+    nobody else begins it too.
+
+    Args:
         store: The study, open for writing.
         oracle: Says how accurate a network is.
     """
 
-    store: Store
-    oracle: Oracle
+    def __init__(self, store: Store, oracle: Oracle) -> None:
+        self._store = store
+        self._oracle = oracle
+        self._owner = owner_name()
+        self._watch = LeaseWatch(store, oracle.key)
+        self._held: queue.Lease | None = None
+        self._slow = False
+        recover(store)
 
     def step(self) -> None:
-        """Trains what is queued, for about a second at most."""
-        started, done = time.monotonic(), []
-        waiting = queue.queued(self.store, self.oracle.key)
+        """Trains what is queued, for about a second at most, or one that is slow."""
+        key = self._oracle.key
+        waiting = queue.queued(self._store, key)
         if not waiting:  # all are with workers of an earlier run or of the user
-            recover(self.store)
+            self._watch.expire()
             time.sleep(0.1)
-        for network in waiting:
-            outcome = evaluate(self.oracle, network)
-            done.append(Training(network, self.oracle.key, outcome))
-            if time.monotonic() - started > _COMMIT_SECONDS:
-                break
-        queue.finish_queued(self.store, done)
+        elif self._slow:
+            self._held = queue.lease(self._store, self._owner, key)
+            if self._held is not None:
+                outcome = self._evaluate(self._held.network)
+                queue.finish(self._store, self._held, key, outcome)
+                self._held = None
+        else:
+            started, done = time.monotonic(), []
+            for network in waiting:
+                done.append(Training(network, key, self._evaluate(network)))
+                if self._slow or time.monotonic() - started > _COMMIT_SECONDS:
+                    break
+            queue.finish_queued(self._store, done)
+
+    def _evaluate(self, network: str) -> Outcome:
+        started = time.monotonic()
+        outcome = evaluate(self._oracle, network)
+        self._slow = time.monotonic() - started > _SLOW_SECONDS
+        return outcome
 
     def stop(self) -> None:
-        """Nothing runs between steps."""
+        """Gives back the training that an interrupt ended."""
+        if self._held is not None:
+            queue.give_back(self._store, self._held)
 
 
 class Pool:
@@ -117,7 +143,7 @@ class Pool:
         *,
         threads: int = 1,
         command: Sequence[str] = COMMAND,
-        lease_seconds: float = 30.0,
+        lease_seconds: float = LEASE_SECONDS,
         poll_seconds: float = 0.1,
     ) -> None:
         self._store = store
@@ -126,10 +152,9 @@ class Pool:
         self._count = count
         self._threads = threads
         self._command = command
-        self._lease_seconds = lease_seconds
         self._poll_seconds = poll_seconds
         self._children: list[subprocess.Popen[bytes]] = []
-        self._beats: dict[tuple[str, str], _Beat] = {}
+        self._watch = LeaseWatch(store, oracle, lease_seconds=lease_seconds)
         self._false_starts = 0
         recover(store)
 
@@ -145,7 +170,8 @@ class Pool:
             StudyError: If workers keep ending before they take a training.
         """
         self._bury()
-        self._expire()
+        for owner in self._watch.expire():
+            self._kill(owner)
         waiting = len(queue.queued(self._store, self._oracle))
         for _ in range(min(self._count - len(self._children), waiting)):
             self._children.append(self._spawn())
@@ -195,22 +221,6 @@ class Pool:
                 f"nahas resume {self._folder}"
             )
 
-    def _expire(self) -> None:
-        """Takes trainings back from workers that are dead or stand still."""
-        beats: dict[tuple[str, str], _Beat] = {}
-        now = time.monotonic()
-        for held in queue.leases(self._store):
-            place = (held.key, held.owner)
-            beat = _moved(self._beats.get(place), held.heartbeat, now)
-            stale = beat.still_seconds >= self._lease_seconds
-            if stale:
-                self._kill(held.owner)
-            if stale or not is_alive(held.owner):
-                queue.worker_died(self._store, held, self._oracle)
-            else:
-                beats[place] = beat
-        self._beats = beats
-
     def _kill(self, owner: str) -> None:
         for child in self._children:
             if owner.startswith(f"{child.pid}@{socket.gethostname()}/"):
@@ -219,19 +229,3 @@ class Pool:
     def _log(self, mode: str) -> IO[bytes]:
         file: IO[bytes] = (self._folder / LOG).open(mode)
         return file
-
-
-@dataclass(frozen=True, slots=True)
-class _Beat:
-    """A heartbeat counter, when it was read and how long it has stood still."""
-
-    count: int
-    read: float
-    still_seconds: float
-
-
-def _moved(last: _Beat | None, count: int, now: float) -> _Beat:
-    if last is None or last.count != count:
-        return _Beat(count, now, 0.0)
-    # A driver that itself was stopped for long must not blame its workers for it.
-    return _Beat(count, now, last.still_seconds + min(now - last.read, 1.0))

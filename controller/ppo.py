@@ -215,12 +215,25 @@ class PPO:
     def update(self, trials: Sequence[Trial]) -> None:
         """Collect trials and take a step of PPO whenever a batch is full."""
         for trial in trials:
-            choices, log_probs = self._awaited.take(trial)
-            score = self._feedback(trial)
-            self._recent.append(score)
-            self._pending.append((choices, log_probs, score))
-            if len(self._pending) == self.batch:
-                self._learn()
+            self._collect(trial, *self._awaited.take(trial))
+
+    def adopt(self, trials: Sequence[Trial]) -> None:
+        """Collect others' trials as if the present policy had proposed them.
+
+        The ratio is then 1, so that a step goes towards what is better than usual, and
+        away from what is worse, as for draws of its own.
+        """
+        for trial in trials:
+            choices = np.array([trial.choices], np.int64)
+            [log_probs] = log_probability(self._logits, choices)
+            self._collect(trial, choices[0], log_probs)
+
+    def _collect(self, trial: Trial, choices: Choices, log_probs: Array) -> None:
+        score = self._feedback(trial)
+        self._recent.append(score)
+        self._pending.append((choices, log_probs, score))
+        if len(self._pending) == self.batch:
+            self._learn()
 
     def _learn(self) -> None:
         choices, old_log_probs, scores = zip(*self._pending, strict=True)

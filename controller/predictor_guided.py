@@ -134,6 +134,12 @@ class PredictorGuided:
         ranked = sorted([*self._best, *trials], key=rank_key, reverse=True)
         self._best = ranked[: self.parents]
 
+    def adopt(self, trials: Sequence[Trial]) -> None:
+        """Others' accuracies are learned from too, in the place of first proposals."""
+        self._proposed += len(trials)
+        self._seen.update(np.array(t.choices, np.int64).tobytes() for t in trials)
+        self.update(trials)
+
     def _propose(self) -> Choices:
         self._proposed += 1
         if self._proposed <= self.first or len(self._known) < 2:

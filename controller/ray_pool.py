@@ -6,10 +6,8 @@ makes the oracle again from its description, says that it has begun, and trains.
 knows no time limit and is told not to retry: the driver counts seconds and deaths.
 """
 
-import gc
 import json
 import os
-import socket
 import sys
 import time
 import warnings
@@ -19,17 +17,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from nahas.controller import training_queue as queue
-from nahas.controller.description import describe, rebuild
+from nahas.controller.description import describe
+from nahas.controller.outcome import Outcome, late, trainings_per_process, versions
 from nahas.controller.pool import FALSE_STARTS, thread_limits
 from nahas.controller.ray_cluster import attach
-from nahas.controller.rows import Outcome, StudyError, Training
+from nahas.controller.ray_task import train
+from nahas.controller.rows import StudyError, Training
 from nahas.controller.store import Store
-from nahas.controller.study import versions
-from nahas.controller.workers import evaluate, late, trainings_per_process
 from nahas.search_space.oracle import Oracle
 
 TASK = "nahas-training"
-_MOST_SECONDS_A_STEP = 1.0
+_IDLE_SECONDS = 0.1
+_MOST_SECONDS_A_STEP = 2.0
 
 
 @dataclass(slots=True)
@@ -51,7 +50,7 @@ class RayPool:
             its own number.
         timeout_seconds: After how long a training is given up.
         address: HOST:PORT of a running cluster; "" starts a private one.
-        poll_seconds: How long a step waits.
+        poll_seconds: How long a step waits, unless a task says something before.
 
     Raises:
         StudyError: If there is no cluster, or it refuses.
@@ -65,7 +64,7 @@ class RayPool:
         *,
         timeout_seconds: float,
         address: str = "",
-        poll_seconds: float = 0.1,
+        poll_seconds: float = 1.0,
     ) -> None:
         threads = int(getattr(oracle, "threads", 1))
         self._store = store
@@ -118,7 +117,7 @@ class RayPool:
         """Trainings that have ended, in whatever way, since the last step."""
         streams = list(self._tasks)
         if not streams:
-            time.sleep(self._poll_seconds)
+            time.sleep(_IDLE_SECONDS)
             return
         # Until there is one; then all there are.
         wait = {"fetch_local": False}
@@ -203,18 +202,3 @@ class RayPool:
                 f"may differ: {'; '.join(lines)}.",
                 stacklevel=2,
             )
-
-
-def train(description: str, network: str) -> Iterator[dict[str, str] | Outcome]:
-    """The body of a task: says where it has begun, then how the training ended.
-
-    Args:
-        description: The oracle, as `describe` has it, in JSON.
-        network: Text of the network.
-    """
-    oracle: Oracle = rebuild(json.loads(description))
-    yield {"node": socket.gethostname(), **versions()}
-    outcome = evaluate(oracle, network)
-    # As in a worker: what a training leaves is not walked by the next's collections.
-    gc.freeze()
-    yield outcome

@@ -141,10 +141,17 @@ class Reinforce:
     def update(self, trials: Sequence[Trial]) -> None:
         """Collect trials and take a step whenever a batch is full."""
         for trial in trials:
-            choices = self._awaited.take(trial)
-            self._pending.append((choices, self._advantage(self._feedback(trial))))
-            if len(self._pending) == self.batch:
-                self._learn()
+            self._collect(trial, self._awaited.take(trial))
+
+    def adopt(self, trials: Sequence[Trial]) -> None:
+        """Collect others' trials as if the policy had proposed them."""
+        for trial in trials:
+            self._collect(trial, np.array(trial.choices, np.int64))
+
+    def _collect(self, trial: Trial, choices: Choices) -> None:
+        self._pending.append((choices, self._advantage(self._feedback(trial))))
+        if len(self._pending) == self.batch:
+            self._learn()
 
     def _advantage(self, score: float) -> float:
         """Distance of a score to those before it; moves the baseline.

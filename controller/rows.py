@@ -6,13 +6,13 @@ network and oracle, and its checksum covers the result, once there is one.
 
 import hashlib
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
 from typing import Any, Literal, cast
 
 import sqlalchemy as sa
 
+from nahas.controller.outcome import Outcome
 from nahas.controller.trial import Status, Trial
 
 METADATA = sa.MetaData()
@@ -73,23 +73,6 @@ class Record:
     trial: Trial
     network: str
     origin: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How one training ended.
-
-    Attributes:
-        accuracy: Fraction of validation images; None where it failed.
-        deviation: Standard deviation of `accuracy`, as far as it is known.
-        error: Why it failed, in a line; empty where it did not.
-        seconds: CPU seconds that it took.
-    """
-
-    accuracy: float | None
-    deviation: float | None = None
-    error: str = ""
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,15 +148,6 @@ def sound_training(row: Sequence[Any]) -> Training | None:
     return Training(
         network, oracle, Outcome(accuracy, deviation, error, seconds), origin
     )
-
-
-def finite(value: float) -> float | None:
-    """The value as a plain float; None where it is not finite.
-
-    >>> finite(float("inf")) is None
-    True
-    """
-    return float(value) if math.isfinite(value) else None
 
 
 def _stored(value: Any) -> Any:

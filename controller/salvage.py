@@ -8,10 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from nahas.controller import pages, store
+from nahas.controller.outcome import Outcome
 from nahas.controller.rows import (
     TRAINING,
     TRIAL,
-    Outcome,
     Record,
     StudyError,
     Training,

@@ -7,21 +7,20 @@ the study). Reading needs no lock and blocks nobody.
 
 import json
 import os
-import platform
 import shutil
 import tempfile
 import warnings
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, get_args
 
 from filelock import FileLock, Timeout
 
 from nahas.controller import store
+from nahas.controller.outcome import versions
 from nahas.controller.rows import Record, StudyError, Training
 from nahas.controller.store import Store
 from nahas.controller.trial import Status, Trial
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
 CONFIG = "config.json"
 LOCK = "driver.lock"
-_LIBRARIES = ("nahas", "numpy", "numba", "pyglove", "keras", "tensorflow")
 _SETTINGS = "config."
 _NOT_COMPARED = ("versions.", _SETTINGS + "run.")
 # What a study stands for that began before it could be asked for.
@@ -228,15 +226,6 @@ def temporary() -> Study:
     study = Study(Path(tempfile.mkdtemp(prefix="nahas-")))
     weakref.finalize(study, shutil.rmtree, study.folder, ignore_errors=True)
     return study
-
-
-def versions() -> dict[str, str]:
-    """What, besides the seed, a result may depend on."""
-    found = {"python": platform.python_version(), "machine": platform.machine()}
-    for name in _LIBRARIES:
-        with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
 
 
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:

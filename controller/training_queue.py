@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from nahas.controller.outcome import Outcome
 from nahas.controller.rows import (
     TRAINING,
-    Outcome,
     Training,
     training_key,
     training_row,

@@ -10,19 +10,18 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from nahas.controller import training_queue as queue
 from nahas.controller.description import rebuild
-from nahas.controller.rows import Outcome, StudyError, finite
+from nahas.controller.outcome import Outcome, evaluate, late, trainings_per_process
+from nahas.controller.rows import StudyError
 from nahas.controller.store import Store
 from nahas.controller.study import Study
-from nahas.search_space.network import Network
 from nahas.search_space.oracle import Oracle
 
-_TRAININGS_PER_PROCESS = 14
 _BEAT_SECONDS = 1.0
 
 
@@ -33,6 +32,7 @@ def work(
     parent: int | None = None,
     max_trainings: int | None = None,
     poll_seconds: float = 0.2,
+    finished: Callable[[queue.Lease, Outcome], None] | None = None,
 ) -> int:
     """Trains what the study in a folder asks for, until its parent is gone.
 
@@ -42,6 +42,7 @@ def work(
         parent: Process without which this one ends; None for a worker of its own.
         max_trainings: After how many to end; by default `trainings_per_process`.
         poll_seconds: How often to look for work.
+        finished: Called after each training.
 
     Returns:
         How many trainings were done.
@@ -54,7 +55,7 @@ def work(
     config = study.config
     chosen: Oracle = oracle or rebuild(config["oracle"])
     timeout = float(config["timeout_seconds"])
-    owner = f"{os.getpid()}@{socket.gethostname()}/{uuid.uuid4().hex[:8]}"
+    owner = owner_name()
     done = 0
     if max_trainings is None:
         max_trainings = trainings_per_process(chosen)
@@ -70,45 +71,17 @@ def work(
                 outcome = evaluate(chosen, held.network)
             queue.finish(store, held, chosen.key, outcome)
             done += 1
+            if finished is not None:
+                finished(held, outcome)
             # What a training leaves (TensorFlow keeps its graphs) is not walked again
             # by each collection of the next: that took a tenth of the tenth one's time.
             gc.freeze()
     return done
 
 
-def trainings_per_process(oracle: Oracle) -> int:
-    """After how many trainings a process is replaced, for they leave memory behind.
-
-    An oracle that leaves none says 0, never, in an attribute of that name.
-    """
-    return int(getattr(oracle, "trainings_per_process", _TRAININGS_PER_PROCESS))
-
-
-def evaluate(oracle: Oracle, network: str) -> Outcome:
-    """The accuracy of one network; whatever goes wrong becomes the outcome's error."""
-    started = time.process_time()
-    try:
-        estimate = oracle.evaluate([Network.parse(network)])
-        accuracy = finite(float(estimate.accuracy[0]))
-        error = _line(estimate.error[0])
-        if accuracy is None and not error:
-            error = f"the accuracy is {estimate.accuracy[0]}"
-        return Outcome(
-            None if error else accuracy,
-            finite(float(estimate.deviation[0])),
-            error,
-            float(estimate.seconds[0]),
-        )
-    except Exception as error:  # one bad candidate never stops a study
-        seconds = time.process_time() - started
-        text = f"{type(error).__name__}: {error}"
-        return Outcome(None, error=_line(text), seconds=seconds)
-
-
-def late(timeout_seconds: float) -> Outcome:
-    """The outcome of a training that was given up for its length."""
-    error = f"training took longer than {timeout_seconds:g} s"
-    return Outcome(None, error=error, seconds=timeout_seconds)
+def owner_name() -> str:
+    """What this process leases under; see `is_alive`."""
+    return f"{os.getpid()}@{socket.gethostname()}/{uuid.uuid4().hex[:8]}"
 
 
 def is_alive(owner: str) -> bool:
@@ -136,14 +109,17 @@ def _watched(
         started = time.monotonic()
         with Store(folder, write=True) as store:
             while not ended.wait(_BEAT_SECONDS):
-                if _orphaned(parent):
-                    os._exit(1)
+                orphaned = _orphaned(parent)
                 # What fails here fails again in the training's own write.
                 with suppress(StudyError):
+                    if orphaned:  # who leaves in order does not count as a death
+                        queue.give_back(store, held)
                     if time.monotonic() - started > timeout:
                         queue.finish(store, held, oracle, late(timeout))
                         os._exit(1)
                     queue.beat(store, held)
+                if orphaned:
+                    os._exit(1)
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
@@ -156,8 +132,3 @@ def _watched(
 
 def _orphaned(parent: int | None) -> bool:
     return parent is not None and os.getppid() != parent
-
-
-def _line(text: str) -> str:
-    """The text on one line of at most 300 characters."""
-    return " ".join(text.split())[:300]

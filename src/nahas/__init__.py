@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from nahas.controller.trial import Trial as Trial
     from nahas.controller.truth import Truth as Truth
     from nahas.controller.truth_cache import truth_of as truth_of
+    from nahas.controller.warm_start import WarmStart as WarmStart
     from nahas.costs import simulate as simulate
     from nahas.explain import explain as explain
     from nahas.models import resolve as resolve
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from nahas.search_space.joint import accelerator_space as accelerator_space
     from nahas.search_space.joint import joint_space as joint_space
     from nahas.search_space.lower import lower as lower
+    from nahas.search_space.nearest import nearest_choices as nearest_choices
     from nahas.search_space.network import Block as Block
     from nahas.search_space.network import Network as Network
     from nahas.search_space.oracle import Estimate as Estimate
@@ -97,6 +99,7 @@ _HOMES = {
     "controller.trial": ("Trial",),
     "controller.truth": ("Truth",),
     "controller.truth_cache": ("truth_of",),
+    "controller.warm_start": ("WarmStart",),
     "costs": ("simulate",),
     "explain": ("explain",),
     "models": ("resolve",),
@@ -105,6 +108,7 @@ _HOMES = {
     "plots_sweep": ("plot_front", "plot_map"),
     "search_space.joint": ("Candidate", "accelerator_space", "joint_space"),
     "search_space.lower": ("lower",),
+    "search_space.nearest": ("nearest_choices",),
     "search_space.network": ("Block", "Network"),
     "search_space.oracle": ("Estimate", "Oracle"),
     "search_space.published": ("PUBLISHED",),

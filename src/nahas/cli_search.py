@@ -1,14 +1,12 @@
 """The commands that make a study: search and resume."""
 
 import argparse
-import math
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nahas.cli_study import open_study, print_result
-from nahas.output import note, search_progress
+from nahas.cli_study import open_study
+from nahas.study_run import run_study
 from nahas.usage import (
     LIMITS,
     PRESET_NAMES,
@@ -23,7 +21,6 @@ from nahas.usage import (
 
 if TYPE_CHECKING:
     from nahas.config import Config
-    from nahas.controller.study import Study
 
 QUICKSTART = Path("runs/quickstart")
 # What a search without --config starts from, where that depends on its accuracies.
@@ -46,6 +43,7 @@ _SHORTHANDS = {
     "minimise": "search.minimise",
     "reject": "search.reject",
     "min_accuracy": "limits.min_accuracy",
+    "warm_start": "search.warm_start",
     **{name: f"limits.{name}" for name in LIMITS},
 }
 
@@ -92,6 +90,8 @@ def _add_search(commands: Any) -> None:
             "search --latency-targets 0.3,0.5,1.0 --folder runs/targets",
             "search --engine ray --workers 8 --folder runs/ray",
             "search --space nas-bench-macro --accuracy table:macro.csv.gz --workers 0",
+            "search --space s1 --warm-start published:MobileNetV2 runs/s1=4 "
+            "--reuse runs/s1 --folder runs/more",
             "search --tailor coral --set platform.preset=coral --folder runs/coral",
             "search --mode fixed --folder runs/fixed",
             "search --mode phases --set phases.first=50 --folder runs/phases",
@@ -161,6 +161,12 @@ def _add_search(commands: Any) -> None:
     search.add_argument(
         "--reuse", nargs="+", default=[], metavar="STUDY",
         help="studies whose trainings a new study starts with",
+    )  # fmt: skip
+    search.add_argument(
+        "--warm-start", nargs="+", metavar="FIRST",
+        help="the first trials of a new study: published:NAME, a published network on "
+        "the baseline accelerator (or the space's nearest one), or STUDY or STUDY=K, "
+        "the K best (default: 8) trials of a study over the same space",
     )  # fmt: skip
     search.add_argument(
         "--dry-run", action="store_true",
@@ -317,90 +323,3 @@ def _given(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.engine == "local":
         given.setdefault("address", "")  # that of the run before is left
     return given
-
-
-def run_study(
-    folder: Path, config: "Config", reuse: list[str], whole: Path | None = None
-) -> int:
-    """Searches, then closes: references, test, files, the result on stdout.
-
-    Args:
-        folder: Where the study lies.
-        config: What is asked for.
-        reuse: Studies whose trainings a new study starts with.
-        whole: The folder that the user continues, where it is another.
-
-    Returns:
-        The exit code.
-    """
-    from nahas import closing, report
-    from nahas.config import to_stored
-    from nahas.controller.ray_cluster import check_engine
-    from nahas.controller.search import search
-    from nahas.controller.study import CONFIG, Study
-    from nahas.parts import make_parts, platform_notes
-
-    with reading_input():
-        check_engine(config.search.engine, config.search.address)
-        parts = make_parts(config)
-    for said in platform_notes(config):
-        note(said)
-    if (folder / CONFIG).exists():
-        study = Study.open(folder)
-        reuse = reuse or study.config.get("reuse", [])
-        note(f"{folder} has {study.counts()['trials']} trials.")
-    asked, started = config.search, time.monotonic()
-    with search_progress() as progress:
-        study = search(
-            parts.task.space,
-            parts.controller,
-            parts.oracle,
-            config.goal,
-            trials=asked.trials,
-            limits=config.limits,
-            reject=asked.reject,
-            seed=asked.seed,
-            folder=folder,
-            platform=config.platform,
-            workers=asked.workers,
-            engine=asked.engine,
-            address=asked.address,
-            window=asked.window,
-            minutes=asked.minutes,
-            reuse=reuse,
-            config=to_stored(config),
-            progress=progress,
-        )
-    done = study.counts()["trials"]
-    finished = done >= asked.trials
-    time_up = time.monotonic() - started >= 60 * (asked.minutes or math.inf)
-    if finished or time_up:
-        _compare(study, config, parts.oracle, finished=finished)
-    written = closing.write_files(study, report.render)
-    print_result(closing.summary(study))
-    print("written: " + ", ".join(str(path) for path in written))
-    if finished:
-        print(f"extend:  nahas resume {whole or folder} --trials {2 * done}")
-    else:
-        print(f"stopped after {done} trials; continue: nahas resume {whole or folder}")
-    return 0 if finished or time_up else 1
-
-
-def _compare(study: "Study", config: "Config", oracle: Any, *, finished: bool) -> None:
-    """Trains and tests what the result is compared with, as far as it is not known."""
-    from nahas import closing, references
-
-    rows = closing.read_json(study.folder / closing.REFERENCES)
-    workers = config.search.workers
-    if not rows:
-        note("Asking for the accuracies of the reference networks.")
-        rows = references.train_references(study, config, oracle)
-    best = closing.best_row(study)
-    known = closing.read_json(study.folder / closing.TEST)
-    judged = (
-        best and isinstance(known, dict) and known.get("network") == best["network"]
-    )
-    if finished and best and hasattr(oracle, "test") and not judged:
-        note("Judging the best network on the test images.")
-        other = next(row for row in rows if row["name"] == references.SMALLEST)
-        references.judge_best(study, oracle, best["network"], other["network"], workers)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nahas.fronts import UNKNOWN
-from nahas.output import note, number, percent, print_json, print_table
+from nahas.output import duration, note, number, percent, print_json, print_table
 from nahas.usage import (
     UsageError,
     add_command,
@@ -19,7 +19,11 @@ from nahas.usage import (
 )
 
 if TYPE_CHECKING:
+    from nahas.controller.outcome import Outcome
     from nahas.controller.study import Study
+    from nahas.controller.training_queue import Lease
+
+_WIDTH = 120
 
 
 def add_commands(commands: Any) -> None:
@@ -30,13 +34,18 @@ def add_commands(commands: Any) -> None:
         _worker,
         summary="train for a study that runs elsewhere on this machine",
         description="Trains what a running study asks for. A search starts its own "
-        "workers; this one is for more of them.",
+        "workers; this one is for more of them, from another shell, and may come and "
+        "go. A search with --workers 0 shares its trainings with it.",
         examples=["worker runs/quickstart"],
     )
     add_study(worker)
     worker.add_argument(
         "--parent", type=int, metavar="PID", help="end when that process is gone"
     )
+    worker.add_argument(
+        "--announce", action="store_true",
+        help="print a line a training (always without --parent)",
+    )  # fmt: skip
 
     status = add_command(
         commands,
@@ -64,27 +73,45 @@ def add_commands(commands: Any) -> None:
 
 
 def _worker(arguments: argparse.Namespace) -> int:
+    from nahas.controller import training_queue as queue
     from nahas.controller.description import rebuild
-    from nahas.controller.pool import COMMAND
+    from nahas.controller.pool import COMMAND, thread_limits
+    from nahas.controller.store import Store
     from nahas.controller.study import Study
     from nahas.controller.workers import work
 
-    folder = open_study(arguments.study).folder
-    with reading_input():
-        rebuild(
-            Study.open(folder).config["oracle"]
-        )  # what cannot be made trains nothing
+    study = Study.open(open_study(arguments.study).folder)
+    with reading_input():  # what cannot be made trains nothing
+        oracle = rebuild(study.config["oracle"])
+    folder = study.folder
     if arguments.parent is not None:
-        work(folder, parent=arguments.parent)
+        finished = _say if arguments.announce else None
+        work(folder, oracle, parent=arguments.parent, finished=finished)
         return 0
-    note(f"Training what {folder} asks for; end it with Ctrl-C.")
+    with Store(folder) as reader:
+        waiting = len(queue.queued(reader, oracle.key))
+    note(f"Training what {folder} asks for ({waiting} wait now); leave with Ctrl-C.")
     # One after another: a worker ends when its trainings have left much memory behind.
-    command = [*COMMAND, str(folder), "--parent", str(os.getpid())]
+    command = [*COMMAND, str(folder), "--announce", "--parent", str(os.getpid())]
+    limits = thread_limits(int(getattr(oracle, "threads", 1)))
     code = 0
-    while code == 0 and folder.exists():
-        # An interrupt is this process's alone; the worker ends when it finds it gone.
-        code = subprocess.run(command, start_new_session=True).returncode
+    try:
+        while code == 0 and folder.exists():
+            # An interrupt is this process's alone. The worker finds it gone within a
+            # second, gives back the training that it is at, and ends; `subprocess.run`
+            # would kill it.
+            child = subprocess.Popen(
+                command, env=os.environ | limits, start_new_session=True
+            )
+            code = child.wait()
+    except KeyboardInterrupt:
+        note(f"Left {folder}; the study goes on without this worker.")
     return code
+
+
+def _say(held: "Lease", outcome: "Outcome") -> None:
+    found = outcome.error or percent(outcome.accuracy)
+    note(f"{found} after {duration(outcome.seconds)}: {held.network}"[:_WIDTH])
 
 
 def _status(arguments: argparse.Namespace) -> int:

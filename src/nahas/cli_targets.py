@@ -16,7 +16,7 @@ PAGE = "report.html"
 
 def run(asked: Targets) -> int:
     """Searches for each target in turn, or continues, and shows them together."""
-    from nahas.cli_search import run_study
+    from nahas.study_run import run_study
 
     targets.begin(asked)
     started, minutes = time.monotonic(), asked.config.search.minutes

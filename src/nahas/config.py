@@ -68,6 +68,9 @@ class SearchConfig:
             `workers`; "" starts a private one on this machine.
         window: Proposal i sees the results of 1 .. i - window.
         minutes: Ends the run after that many; None for no end.
+        warm_start: What the first trials are: "published:NAME" for a published network
+            on the baseline accelerator, or the folder of a study over the same space,
+            "STUDY" or "STUDY=K", for its best trials.
     """
 
     space: str = "s2"
@@ -84,6 +87,7 @@ class SearchConfig:
     address: str = ""
     window: int = 16
     minutes: float | None = None
+    warm_start: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("trials", "window"):

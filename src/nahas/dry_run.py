@@ -16,16 +16,17 @@ import numpy as np
 
 from nahas.config import Config
 from nahas.controller.judgement import Judgement, judge
-from nahas.controller.rows import Outcome, Record, Training
+from nahas.controller.outcome import Outcome, evaluate
+from nahas.controller.rows import Record, Training
 from nahas.controller.store import FILE, Store
 from nahas.controller.study import CONFIG, Study
 from nahas.controller.trial import Trial
-from nahas.controller.workers import evaluate
 from nahas.modes import fixed_accelerator
 from nahas.output import duration
 from nahas.parts import make_parts
 from nahas.search_space.joint import accelerator_choices, accelerator_knobs
 from nahas.search_space.oracle import Oracle
+from nahas.warm_starts import recorded
 
 _SAMPLE = 200
 
@@ -87,7 +88,9 @@ def forecast(config: Config, folder: Path, reuse: Sequence[str]) -> Forecast:
         ValueError: If there is no such search; see `make_parts`.
         TypeError: If the user's own object is not what it is named as.
     """
-    parts, asked = make_parts(config), config.search
+    there = (folder / CONFIG).exists()
+    first = recorded(Study.open(folder)) if there else None
+    parts, asked = make_parts(config, first), config.search
     task, oracle = parts.task, parts.oracle
     rng = np.random.default_rng(asked.seed)
     rows = task.space.random(rng, _SAMPLE)
@@ -96,18 +99,17 @@ def forecast(config: Config, folder: Path, reuse: Sequence[str]) -> Forecast:
         rows[:, accelerator_knobs(task.space)] = chip
     judged = [judge(task, row) for row in rows]
     share = sum(found.status is None for found in judged) / len(judged)
-    there = (folder / CONFIG).exists()
-    recorded = Study.open(folder).counts()["trials"] if there else 0
+    done = Study.open(folder).counts()["trials"] if there else 0
     known = [str(folder)] if there else []
     seconds, source = _seconds(oracle, judged, [*known, *reuse])
     at_once = max(1, min(asked.workers, asked.window))
-    trainings = max(0, asked.trials - recorded) * share
+    trainings = max(0, asked.trials - done) * share
     hours = None if seconds is None else trainings * seconds / at_once / 3600
     place = folder.absolute()
     parent = next(found for found in (place, *place.parents) if found.exists())
     return Forecast(
         asked.trials,
-        recorded,
+        done,
         share,
         seconds,
         source,

@@ -21,6 +21,7 @@ from nahas.controller.controller import Controller, Informed
 from nahas.controller.description import describe, rebuild
 from nahas.controller.exact_sweep import ExactSweep
 from nahas.controller.judgement import Task
+from nahas.controller.warm_start import WarmStart
 from nahas.decode import nearest
 from nahas.modes import fixed_accelerator, in_mode
 from nahas.platform_table import KEY, differences, preset, to_table
@@ -31,6 +32,7 @@ from nahas.search_space.space import SearchSpace
 from nahas.search_space.tailor import tailor
 from nahas.train.imagenet_predictor import ImagenetPredictor
 from nahas.train.table import TableOracle
+from nahas.warm_starts import Rows, first_trials
 
 PREDICTOR = "imagenet-predictor"
 TABLE = "table:"
@@ -56,8 +58,12 @@ class Parts:
     oracle: Oracle
 
 
-def make_parts(config: Config) -> Parts:
+def make_parts(config: Config, first: Rows | None = None) -> Parts:
     """The parts that a configuration names, which fit each other.
+
+    Args:
+        config: What is asked for.
+        first: Choices of the first trials; those of its warm start if not given.
 
     Raises:
         ValueError: If there is none of a name, the oracle has no data or knows no
@@ -65,6 +71,10 @@ def make_parts(config: Config) -> Parts:
         TypeError: If the user's own object is not what it is named as.
     """
     space, controller = make_space(config), make_controller(config)
+    if first is None:
+        first = first_trials(config.search.warm_start, space).rows
+    if first:
+        controller = WarmStart(controller, first)
     oracle = make_oracle(config)
     if hasattr(oracle, "dataset"):
         oracle.dataset()  # a missing one would fail every training

@@ -10,11 +10,11 @@ from nahas.config import Config
 from nahas.controller.controller import Controller
 from nahas.controller.description import rebuild
 from nahas.controller.judgement import Task
+from nahas.controller.outcome import evaluate
 from nahas.controller.policy_mode import has_policy, policy_mode
 from nahas.controller.rows import StudyError, training_key
 from nahas.controller.store import Store
 from nahas.controller.study import Study
-from nahas.controller.workers import evaluate
 from nahas.parts import make_controller, make_space
 from nahas.search_space.oracle import Oracle
 

@@ -16,14 +16,17 @@ from pathlib import Path
 
 import pytest
 import toy_study
+from toy_faults import settled
+from toy_processes import descendants, named
 from toy_study import Sleepy, Unmade, outcomes
 
 from nahas.controller import training_queue as queue
 from nahas.controller.description import describe
 from nahas.controller.ledger import Progress
+from nahas.controller.outcome import Outcome
 from nahas.controller.ray_cluster import attach, check_engine
 from nahas.controller.ray_pool import TASK, RayPool
-from nahas.controller.rows import Outcome, StudyError, Training, training_key
+from nahas.controller.rows import StudyError, Training, training_key
 from nahas.controller.store import Store
 from nahas.controller.study import Study, create
 
@@ -35,24 +38,9 @@ def unbroken() -> list[tuple[object, ...]]:
     return outcomes(toy_study.run(None, TRIALS))
 
 
-def descendants(pid: int) -> list[int]:
-    """Processes that a process started, and theirs."""
-    listed = Path(f"/proc/{pid}/task/{pid}/children")
-    children = [int(word) for word in listed.read_text().split()]
-    return children + [d for child in children for d in descendants(child)]
-
-
 def training_processes(driver: int) -> list[int]:
     """Ray's processes beneath a driver that are at a training."""
-    found = []
-    for pid in descendants(driver):
-        try:
-            words = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except OSError:  # gone meanwhile
-            continue
-        if words.startswith(f"ray::{TASK}".encode()):
-            found.append(pid)
-    return found
+    return named(driver, f"ray::{TASK}")
 
 
 def kill_trainings(killed: list[int], most: int):
@@ -144,9 +132,11 @@ def test_nobody_at_an_address_is_said_at_once() -> None:
 
 
 @pytest.mark.slow
-def test_ray_changes_nothing(unbroken, tmp_path: Path) -> None:
-    study = toy_study.run(tmp_path, TRIALS, 2, oracle=Sleepy(5.0), engine="ray")
-    assert outcomes(study) == unbroken
+@pytest.mark.parametrize("workers", [1, 2, 8])
+def test_ray_changes_nothing(workers: int, tmp_path: Path) -> None:
+    more = {"window": 8, "oracle": Sleepy(5.0)}
+    study = toy_study.run(tmp_path, TRIALS, workers, engine="ray", **more)
+    assert outcomes(study) == outcomes(toy_study.run(None, TRIALS, **more))
 
 
 @pytest.mark.slow
@@ -260,13 +250,6 @@ def test_nodes_join_and_die(unbroken, tmp_path: Path) -> None:
             assert training_processes(joined.pid)
         assert driver.wait(120) == 0
     assert outcomes(Study(folder)) == unbroken
-
-
-def settled(folder: Path) -> int:
-    """Trials that a study holds."""
-    if not (folder / "config.json").exists():
-        return 0
-    return Study(folder).counts()["trials"]
 
 
 def wait_for(done) -> None:

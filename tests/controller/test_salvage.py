@@ -3,7 +3,6 @@
 import random
 import shutil
 import sqlite3
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 import toy_study
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from toy_faults import change, flip_page, truncate
 from toy_study import outcomes, sql
 
 from nahas.controller import pages, store
@@ -35,18 +35,6 @@ def finished(tmp_path_factory) -> Path:
 def damaged(finished: Path, tmp_path: Path) -> Path:
     """A copy to be damaged."""
     return Path(shutil.copytree(finished, tmp_path / "damaged"))
-
-
-def change(folder: Path, edit: Callable[[bytearray], object]) -> None:
-    file = folder / store.FILE
-    data = bytearray(file.read_bytes())
-    edit(data)
-    file.write_bytes(data)
-
-
-def flip_page(data: bytearray, page: int) -> None:
-    span = slice((page - 1) * PAGE_BYTES, page * PAGE_BYTES)
-    data[span] = bytes(byte ^ 0xFF for byte in data[span])
 
 
 def finish(new: Path, finished: Path) -> None:
@@ -101,7 +89,7 @@ def test_a_training_is_rebuilt_from_its_trials(damaged: Path, tmp_path: Path) ->
 def test_a_truncated_study_is_resumed(
     share: float, finished: Path, damaged: Path, tmp_path: Path
 ) -> None:
-    change(damaged, lambda data: data.__delitem__(slice(int(share * len(data)), None)))
+    change(damaged, lambda data: truncate(data, share))
     assert salvage(damaged, tmp_path / "new").trainings > 0
     finish(tmp_path / "new", finished)
 

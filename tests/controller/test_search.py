@@ -1,15 +1,13 @@
 """The one loop: the same trials whatever happens, and what ends a search."""
 
-import os
 import random
-import signal
 import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import toy_study
+from toy_faults import Started, kill_driver
 from toy_study import Sleepy, outcomes
 
 from nahas.controller.ledger import Progress
@@ -70,6 +68,11 @@ def test_proposal_i_is_made_after_feedback_of_the_first_i_minus_w() -> None:
 def test_workers_change_nothing(workers, unbroken, tmp_path: Path) -> None:
     study = toy_study.run(tmp_path, 50, workers, oracle=Sleepy(5.0))
     assert outcomes(study) == unbroken
+
+
+def test_eight_workers_change_nothing(tmp_path: Path) -> None:
+    study = toy_study.run(tmp_path, 40, 8, oracle=Sleepy(5.0), window=8)
+    assert outcomes(study) == outcomes(toy_study.run(None, 40, window=8))
 
 
 def test_a_longer_run_extends_a_shorter_one(unbroken, tmp_path: Path) -> None:
@@ -243,11 +246,13 @@ def kill_and_resume(folder: Path, kills: int, seed: int, workers: int) -> Study:
     """Runs the toy search in a process of its own that is killed again and again."""
     moments = random.Random(seed)
     command = [*toy_study.COMMAND, "search", str(folder), "50", str(workers), "40"]
-    for _ in range(kills):
+
+    def start() -> Started:
         driver = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        time.sleep(moments.uniform(0.5, 2.5))
-        os.kill(driver.pid, signal.SIGKILL)
-        driver.wait()
+        return driver.pid, driver.wait
+
+    for _ in range(kills):
+        kill_driver(start, folder, moments, least=0.5, most=2.5)
     subprocess.run(command, check=True, timeout=60)
     return Study.open(folder)
 

@@ -15,8 +15,9 @@ from toy_study import outcomes, sql
 
 from nahas.controller import rows, store
 from nahas.controller.description import describe, rebuild
+from nahas.controller.outcome import Outcome
 from nahas.controller.reward import Limits, Reward
-from nahas.controller.rows import Outcome, Record, StudyError, Training
+from nahas.controller.rows import Record, StudyError, Training
 from nahas.controller.store import Store
 from nahas.controller.study import Study, best, driving
 from nahas.controller.trial import Trial

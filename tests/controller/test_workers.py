@@ -1,7 +1,6 @@
 """Workers: leases, heartbeats, deaths, timeouts and what the driver does about them."""
 
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -11,14 +10,16 @@ from pathlib import Path
 
 import pytest
 import toy_study
+from toy_faults import kill_worker
 from toy_study import Sleepy, outcomes
 
 from nahas.controller import training_queue as queue
 from nahas.controller import workers
 from nahas.controller.description import describe
 from nahas.controller.ledger import Progress
+from nahas.controller.outcome import Outcome, evaluate
 from nahas.controller.pool import InProcess, Pool, recover
-from nahas.controller.rows import Outcome, StudyError, training_key
+from nahas.controller.rows import StudyError, training_key
 from nahas.controller.store import Store
 from nahas.controller.study import Study, create
 from nahas.search_space.network import Network
@@ -132,6 +133,41 @@ def test_training_in_this_process_takes_over_from_the_dead(store: Store) -> None
     assert store.training(training_key(a_network(), KEY)) is not None
 
 
+def test_training_in_this_process_shares_what_is_slow(store: Store, trained) -> None:
+    """A worker of the user and the driver never begin the same training."""
+    networks = [a_network(k, e) for k in (3, 5, 7) for e in (2, 3, 4, 6)]
+    queue.enqueue(store, networks, KEY)
+    runner = InProcess(store, Sleepy(150.0))
+    runner.step()  # finds that a training is slow
+    helper = threading.Thread(
+        target=workers.work,
+        args=(store.path.parent, Sleepy(150.0)),
+        kwargs={"max_trainings": 4},
+    )
+    helper.start()
+    while queue.unfinished(store, KEY):
+        runner.step()
+    helper.join(10)
+    assert sorted(trained()) == sorted(networks)
+
+
+def test_an_interrupted_training_in_this_process_is_given_back(store: Store) -> None:
+    class Interrupted(Sleepy):
+        def evaluate(self, networks):
+            if str(networks[0]) == a_network(5):
+                raise KeyboardInterrupt
+            return super().evaluate(networks)
+
+    queue.enqueue(store, [a_network(3), a_network(5)], KEY)
+    runner = InProcess(store, Interrupted(150.0))
+    runner.step()
+    with pytest.raises(KeyboardInterrupt):
+        runner.step()
+    assert [held.network for held in queue.leases(store)] == [a_network(5)]
+    runner.stop()
+    assert queue.queued(store, KEY) == [a_network(5)]
+
+
 def test_evaluate_turns_exceptions_into_one_line() -> None:
     class Broken:
         key = "broken"
@@ -139,7 +175,7 @@ def test_evaluate_turns_exceptions_into_one_line() -> None:
         def evaluate(self, networks):
             raise MemoryError("too\nbig " * 100)
 
-    outcome = workers.evaluate(Broken(), a_network())
+    outcome = evaluate(Broken(), a_network())
     assert outcome.accuracy is None
     assert outcome.error.startswith("MemoryError: too big too big")
     assert len(outcome.error) <= 300
@@ -208,11 +244,8 @@ def test_a_killed_worker_loses_nothing(tmp_path: Path) -> None:
     killed: set[str] = set()
 
     def kill_one(progress: Progress) -> None:
-        with Store(tmp_path) as reader:
-            held = queue.leases(reader)
-        if held and len(killed) < 3 and held[0].network not in killed:
-            killed.add(held[0].network)
-            os.kill(int(held[0].owner.partition("@")[0]), signal.SIGKILL)
+        if len(killed) < 3:
+            killed.update(kill_worker(tmp_path, spare=killed))
 
     study = toy_study.run(tmp_path, 30, 2, oracle=Sleepy(100.0), progress=kill_one)
     assert len(killed) == 3

@@ -4,7 +4,9 @@ python toy_command.py search FOLDER TRIALS WORKERS MILLISECONDS [ray [ADDRESS]]
 python toy_command.py worker FOLDER --parent PID
 """
 
+import os
 import sys
+from typing import Any
 
 import toy_study
 
@@ -15,5 +17,7 @@ if sys.argv[1] == "worker":
 else:
     _, _, folder, trials, workers, milliseconds, *where = sys.argv
     oracle = toy_study.Sleepy(float(milliseconds))
-    named = dict(zip(("engine", "address"), where, strict=False))
+    named: dict[str, Any] = dict(zip(("engine", "address"), where, strict=False))
+    space = getattr(toy_study, os.environ.get(toy_study.SPACES, "space"))()
+    named["space"] = space
     toy_study.run(folder, int(trials), int(workers), oracle=oracle, **named)

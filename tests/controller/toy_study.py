@@ -27,6 +27,9 @@ from nahas.search_space.space import Knob, SearchSpace
 COMMAND = (sys.executable, str(Path(__file__).with_name("toy_command.py")))
 WORKER = (*COMMAND, "worker")
 
+SPACES = "TOY_SPACE"
+"""Variable that names the space of `toy_command.py`: space or wide."""
+
 LIMITS = Limits(max_area_mm2=45.0)
 REWARD = Reward(latency_ms=0.006)
 
@@ -47,13 +50,27 @@ def space() -> SearchSpace:
 def build(values: Mapping[str, Any]) -> Candidate:
     chosen = {"kernel": 3, "expansion": 2, "filters": 16} | values
     block = [chosen.pop(name) for name in ("kernel", "expansion", "filters")]
+    ends = {"stem_filters": 8, "head_filters": 64}
+    ends = {name: chosen.pop(name, filters) for name, filters in ends.items()}
     network = Network(
         (Block("ibn", *block, stride=2),),
         resolution=64,
-        stem_filters=8,
-        head_filters=64,
+        **ends,
     )
     return Candidate(network, replace(BASELINE, **chosen))
+
+
+def wide() -> SearchSpace:
+    """[6] knobs, 5,760 networks x 4 accelerators: nearly every trial is a training."""
+    knobs = (
+        Knob("kernel", (3, 5, 7)),
+        Knob("expansion", (2, 3, 4, 6)),
+        Knob("filters", (16, 24, 32)),
+        Knob("stem_filters", tuple(range(8, 48, 8))),
+        Knob("head_filters", tuple(range(64, 320, 8))),
+        Knob("pes_x", (1, 2, 3, 4)),
+    )
+    return SearchSpace("wide", knobs, build)
 
 
 def fraction(text: str) -> float:
@@ -90,6 +107,15 @@ class Sleepy:
         accuracy = np.array([fraction(text) for text in texts])
         zeros = np.zeros(len(texts))
         return Estimate(accuracy, zeros, zeros + 0.001, ("",) * len(texts))
+
+
+@dataclass(frozen=True)
+class Paced(Sleepy):
+    """Takes the time that the variable TOY_MILLISECONDS says: no part of a study."""
+
+    def evaluate(self, networks: Sequence[Network]) -> Estimate:
+        time.sleep(float(os.environ.get("TOY_MILLISECONDS", "0")) / 1000)
+        return super().evaluate(networks)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -209,6 +211,28 @@ def test_status_reads_without_tensorflow_or_pictures(study, capsys):
     assert "accelerator: pes_x" in out
 
 
+def test_status_does_not_disturb_a_running_search(tmp_path, capsys):
+    folder = tmp_path / "live"
+    words = [*TOY, "--set", "search.oracle=toy_parts:Paced", "--workers", "1"]
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    command = [sys.executable, "-m", "nahas", *words, "--folder", str(folder)]
+    seen = set()
+    with subprocess.Popen(
+        [*command, "--trials", "40"],
+        env=os.environ | {"PYTHONPATH": path},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as live:
+        while live.poll() is None:
+            if (folder / "config.json").exists():
+                seen.add(said(capsys, "status", str(folder))["trials"])
+            time.sleep(0.1)
+    assert live.returncode == 0
+    assert len(seen) > 2
+    assert search(tmp_path / "alone", 40) == 0
+    assert outcomes(folder) == outcomes(tmp_path / "alone")
+
+
 def test_the_report_is_one_file(study, tmp_path, capsys):
     path = tmp_path / "page.html"
     assert main(["report", str(study), "-o", str(path)]) == 0
@@ -306,6 +330,31 @@ def test_workers_make_the_same_trials(study, tmp_path):
     assert test["other"] == pytest.approx(0.65)
 
 
+@contextmanager
+def by_hand(folder):
+    """`nahas worker` as a user starts it, interrupted in the end."""
+    path = os.pathsep.join(entry for entry in sys.path if entry)
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "nahas", "worker", str(folder)],
+        env=os.environ | {"PYTHONPATH": path}, stderr=subprocess.PIPE, text=True,
+        # A shell's background jobs ignore interrupts, and what they start does too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    with worker:
+        try:
+            yield worker
+        finally:
+            worker.kill()
+
+
+def wait_for(done, worker):
+    deadline = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < deadline
+        assert worker.poll() is None
+        time.sleep(0.1)
+
+
 def test_a_worker_started_by_hand_outlives_its_trainings(tmp_path):
     """It trains more than one process does before its memory is given back."""
     folder = tmp_path / "helped"
@@ -316,28 +365,38 @@ def test_a_worker_started_by_hand_outlives_its_trainings(tmp_path):
         for network in wide:
             queue.enqueue(store, [str(network)], study.config["oracle_key"])
         known = len(store.trainings())
-    path = os.pathsep.join(entry for entry in sys.path if entry)
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "nahas", "worker", str(folder)],
-        env=os.environ | {"PYTHONPATH": path}, stderr=subprocess.PIPE, text=True,
-        # A shell's background jobs ignore interrupts, and what they start does too.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # fmt: skip
-    with worker:
-        try:
-            deadline = time.monotonic() + 60
-            with Store(folder) as store:
-                while len(store.trainings()) < known + len(wide):
-                    assert time.monotonic() < deadline
-                    assert worker.poll() is None
-                    time.sleep(0.1)
+    with by_hand(folder) as worker, Store(folder) as store:
+        wait_for(lambda: len(store.trainings()) == known + len(wide), worker)
+        worker.send_signal(signal.SIGINT)
+        said = worker.communicate(timeout=20)[1].splitlines()
+    assert said[0].startswith("Training what")
+    assert "(16 wait now)" in said[0]
+    # The last may still have been at its line.
+    assert len(wide) - 1 <= len(said[1:-1]) <= len(wide)
+    assert all(line.startswith("65.00 % after 0:00: r224") for line in said[1:-1])
+    assert said[-1].startswith(f"Left {folder}")
+    assert worker.returncode == 0
+
+
+def test_a_worker_that_leaves_gives_its_training_back(tmp_path):
+    folder = tmp_path / "left"
+    assert search(folder, 1, "--set", "search.oracle=toy_parts:Slow") == 0
+    study = Study.open(folder)
+    key, network = study.config["oracle_key"], str(PUBLISHED["MobileNetV2"])
+    with Store(folder, write=True) as store:
+        queue.enqueue(store, [network], key)
+        with by_hand(folder) as worker:
+            wait_for(lambda: queue.leases(store), worker)
             worker.send_signal(signal.SIGINT)
-            said = worker.communicate(timeout=20)[1].splitlines()
-            assert said[0].startswith("Training what")
-            assert said[1:] == ["nahas: error: interrupted"]
-        finally:
-            worker.kill()
-    assert worker.returncode == 1
+            assert worker.wait(20) == 0
+        deadline = time.monotonic() + 10
+        while queue.leases(store):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert network in queue.queued(store, key)
+        with store.reading() as connection:  # no death was counted
+            query = "SELECT max(attempts) FROM training"
+            assert connection.exec_driver_sql(query).scalar_one() == 0
 
 
 def test_minutes_end_a_run_cleanly(tmp_path, capsys):
@@ -403,6 +462,68 @@ def test_reuse_takes_trainings_from_another_study(study, tmp_path):
     counts = Study.open(folder).counts()
     assert counts["trained"] == 0
     assert counts["reused"] > 0
+
+
+def choices(folder):
+    return [trial.choices for trial in Study.open(folder).trials()]
+
+
+def test_a_warm_start_from_another_study_is_kept_when_that_is_gone(
+    study, tmp_path, capsys
+):
+    source = shutil.copytree(study, tmp_path / "source")
+    words = ("--warm-start", f"{source}=3", "published:MobileNetV2")
+    assert search(tmp_path / "absent", 60, *words, "--dry-run") == 0
+    folder = tmp_path / "warm"
+    assert search(folder, 10, *words) == 0
+    said = capsys.readouterr().err
+    assert f"warm start: {source}=3: its 3 best trials" in said
+    assert "published:MobileNetV2: not of the space; the nearest network" in said
+    best = sorted(
+        (t for t in Study.open(source).trials() if t.reward is not None),
+        key=lambda trial: (-trial.reward, trial.number),
+    )
+    ranked = list(dict.fromkeys(trial.choices for trial in best))
+    assert choices(folder)[:3] == ranked[:3]
+    shutil.rmtree(source)
+    assert search(folder, 20, *words) == 0
+    assert main(["resume", str(folder), "--trials", "30"]) == 0
+    assert search(folder, 30, *words[:2]) == 1
+    assert "search.warm_start was" in capsys.readouterr().err
+    kept = json.loads((folder / "config.json").read_text())
+    assert kept["config"]["search"]["warm_start"] == list(words[1:])
+    assert kept["controller"]["inner"]["class"] == "nahas.controller.ppo:PPO"
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("published:MobileNetV", "Did you mean `MobileNetV2`? (in search.warm_start)"),
+        ("absent", "or the folder of a study, or STUDY=K. Received 'absent'"),
+        ("STUDY=0", "or the folder of a study, or STUDY=K"),
+        ("STUDY", "a study over the same space. Received 'STUDY': knob first differs"),
+    ],
+)
+def test_a_warm_start_that_cannot_be_is_one_line(
+    study, tmp_path, capsys, monkeypatch, word, message
+):
+    monkeypatch.chdir(tmp_path)
+    Path("STUDY").symlink_to(study)
+    assert main(["search", "--space", "s1", "--folder", "x", "--warm-start", word]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+    assert not Path("x").exists()
+
+
+def test_a_published_network_begins_a_search_of_its_space(tmp_path):
+    folder = tmp_path / "b0"
+    words = ("--accuracy", "imagenet-predictor", "--folder", str(folder),
+             "--controller", "sweep-evolution", "--trials", "2",
+             "--warm-start", "published:EfficientNetB0")  # fmt: skip
+    assert main(["search", *words]) == 0
+    [first, _] = Study.open(folder).records()
+    assert first.network == str(PUBLISHED["EfficientNetB0"])
 
 
 def test_a_study_made_from_python_is_not_resumed(tmp_path, capsys):

@@ -1,5 +1,6 @@
 """A user's own space and oracle, named as `toy_parts:...` on the command line."""
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,6 +30,23 @@ class Kernels:
 
     def test(self, network: Network) -> NDArray[np.bool_]:
         return np.arange(200) < 200 * _quality(network)
+
+
+class Paced(Kernels):
+    """Takes a third of a second."""
+
+    def evaluate(self, networks: Sequence[Network]) -> Estimate:
+        time.sleep(0.3)
+        return super().evaluate(networks)
+
+
+class Slow(Kernels):
+    """Takes longer than a test for a network at 224 x 224."""
+
+    def evaluate(self, networks: Sequence[Network]) -> Estimate:
+        if networks[0].resolution == 224:
+            time.sleep(60.0)
+        return super().evaluate(networks)
 
 
 def _quality(network: Network) -> float:
