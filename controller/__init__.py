@@ -11,6 +11,7 @@ from nahas.controller.ppo import PPO
 from nahas.controller.predictor_guided import PredictorGuided
 from nahas.controller.random_search import RandomSearch
 from nahas.controller.reinforce import Reinforce
+from nahas.controller.space_shrinking import SpaceShrinking
 
 CONTROLLERS: dict[str, Callable[[], Controller]] = {
     "random": RandomSearch,
@@ -19,6 +20,7 @@ CONTROLLERS: dict[str, Callable[[], Controller]] = {
     "local": LocalSearch,
     "nsga2": NSGA2,
     "reinforce": Reinforce,
+    "shrinking": SpaceShrinking,
     "guided": PredictorGuided,
     "sweep-random": lambda: ExactSweep(RandomSearch()),
     "sweep-evolution": lambda: ExactSweep(RegularizedEvolution()),

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from nahas.controller.reward import Reward as Reward
     from nahas.controller.rows import StudyError as StudyError
     from nahas.controller.search import search as search
+    from nahas.controller.space_shrinking import SpaceShrinking as SpaceShrinking
     from nahas.controller.study import Study as Study
     from nahas.controller.trial import Trial as Trial
     from nahas.controller.truth import Truth as Truth
@@ -85,6 +86,7 @@ _HOMES = {
     "controller.reward": ("Limits", "Reward"),
     "controller.rows": ("StudyError",),
     "controller.search": ("search",),
+    "controller.space_shrinking": ("SpaceShrinking",),
     "controller.study": ("Study",),
     "controller.trial": ("Trial",),
     "controller.truth": ("Truth",),

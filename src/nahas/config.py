@@ -22,6 +22,7 @@ from nahas.controller.ppo import PPO
 from nahas.controller.predictor_guided import PredictorGuided
 from nahas.controller.reinforce import Reinforce
 from nahas.controller.reward import Limits, Reward
+from nahas.controller.space_shrinking import SpaceShrinking
 from nahas.decode import decode, keys, parse_value
 from nahas.train.oracles import ProxyTraining
 
@@ -40,8 +41,8 @@ class SearchConfig:
             the search, the space of networks is tailored (`search_space/tailor.py`);
             "" for none.
         controller: "ppo", "evolution", "random", "local", "nsga2", "reinforce",
-            "guided" (those with settings have the section of their name),
-            "sweep-random", "sweep-evolution", or `module:name` of one's own
+            "shrinking", "guided" (those with settings have the section of their
+            name), "sweep-random", "sweep-evolution", or `module:name` of one's own
             (docs/controllers.md).
         oracle: "proxy" (the `[training]` section), "imagenet-predictor" (for spaces
             "b0" and "b0-stages"), `table:FILE` (a table of NAS-Bench-Macro's
@@ -116,6 +117,7 @@ class Config:
     local: LocalSearch = field(default_factory=LocalSearch)
     nsga2: NSGA2 = field(default_factory=NSGA2)
     reinforce: Reinforce = field(default_factory=Reinforce)
+    shrinking: SpaceShrinking = field(default_factory=SpaceShrinking)
     guided: PredictorGuided = field(default_factory=PredictorGuided)
 
 

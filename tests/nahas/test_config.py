@@ -15,6 +15,7 @@ from nahas.controller.ppo import PPO
 from nahas.controller.predictor_guided import PredictorGuided
 from nahas.controller.random_search import RandomSearch
 from nahas.controller.reinforce import Reinforce
+from nahas.controller.space_shrinking import SpaceShrinking
 from nahas.decode import keys
 from nahas.parts import (
     make_controller,
@@ -116,6 +117,7 @@ def named(**search: str) -> Config:
         ("local", LocalSearch),
         ("nsga2", NSGA2),
         ("reinforce", Reinforce),
+        ("shrinking", SpaceShrinking),
         ("guided", PredictorGuided),
     ],
 )
