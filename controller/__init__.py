@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from nahas.controller.bayesian import Bayesian
 from nahas.controller.controller import Controller
 from nahas.controller.evolution import RegularizedEvolution
 from nahas.controller.exact_sweep import ExactSweep
@@ -22,7 +23,10 @@ CONTROLLERS: dict[str, Callable[[], Controller]] = {
     "reinforce": Reinforce,
     "shrinking": SpaceShrinking,
     "guided": PredictorGuided,
+    "bayesian": Bayesian,
     "sweep-random": lambda: ExactSweep(RandomSearch()),
     "sweep-evolution": lambda: ExactSweep(RegularizedEvolution()),
+    "sweep-guided": lambda: ExactSweep(PredictorGuided()),
+    "sweep-bayesian": lambda: ExactSweep(Bayesian()),
 }
 """Every controller by its name on the command line; the contract tests iterate this."""

@@ -30,46 +30,43 @@ class ExactSweep:
     Accuracy belongs to the network, and costs are simulated: so the best accelerator of
     a network, for the reward and within the limits, is known before any training
     (`best_accelerator.py` has the proof), and the inner controller is left with the
-    network's knobs alone. It never sees an accelerator. Where none keeps the limits
-    the least violating one is proposed; the trial is rejected, and the inner controller
-    learns from its violation.
+    network's knobs alone, and never sees an accelerator. One that is told the task
+    judges pairs, and goes on to: what it proposes is a network, with an accelerator
+    that is at most as good as the one that the network then gets and that the inner
+    controller learns of. Where no accelerator keeps the limits the least violating one
+    is proposed; the trial is rejected, and the inner controller learns from its
+    violation.
 
     A sweep of a network's 50,000 accelerators takes some 0.1 s, once a network; a study
     that is continued sweeps those of its trials again.
 
     Args:
-        inner: Chooses networks; not one that is told the task, whose candidates are
-            pairs.
-
-    Raises:
-        ValueError: If it is such a one.
+        inner: Chooses networks.
     """
 
     inner: Controller = field(default_factory=RandomSearch)
     _cardinalities: NDArray[np.int64] = field(init=False, repr=False)
     _best: "BestAccelerator | None" = field(default=None, init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        if isinstance(self.inner, Informed):
-            raise ValueError(
-                "`inner` must be a controller that is not told the task. "
-                f"Received {type(self.inner).__name__} (in sweep.inner)."
-            )
+    _chosen: NDArray[np.int64] = field(init=False, repr=False)
+    _networks: NDArray[np.int64] = field(init=False, repr=False)
 
     def inform(self, task: "Task") -> None:
         """Be told what the best accelerator is.
 
         Raises:
-            ValueError: If the space's accelerators cannot be swept.
+            ValueError: If the space's accelerators cannot be swept, or the inner
+                controller cannot search such a space.
         """
         # The simulator takes a second to import.
         from nahas.controller.best_accelerator import BestAccelerator
 
         self._cardinalities = task.space.cardinalities
         self._best = BestAccelerator(task)
+        if isinstance(self.inner, Informed):
+            self.inner.inform(task)
 
     def setup(self, cardinalities: NDArray[np.int64], *, seed: int) -> None:
-        """Start the inner controller on the knobs of the network.
+        """Start the inner controller on the knobs that it chooses.
 
         Raises:
             ValueError: If the controller was not told the task, or of another space.
@@ -77,17 +74,23 @@ class ExactSweep:
         found = check_cardinalities(cardinalities)
         best = self._told()
         check_told(found, self._cardinalities)
-        self.inner.setup(found[best.network_knobs], seed=seed)
+        judges_pairs = isinstance(self.inner, Informed)
+        self._chosen = np.arange(len(found)) if judges_pairs else best.network_knobs
+        self._networks = np.searchsorted(self._chosen, best.network_knobs)
+        self.inner.setup(found[self._chosen], seed=seed)
 
     def propose(self, n: int) -> NDArray[np.int64]:
         """[n, D] networks of the inner controller, each with its best accelerator."""
         best = self._told()
-        rows = [best.complete(network) for network in self.inner.propose(n)]
+        rows = [
+            best.complete(choices[self._networks]) for choices in self.inner.propose(n)
+        ]
         return np.array(rows, np.int64).reshape(n, len(self._cardinalities))
 
     def update(self, trials: Sequence[Trial]) -> None:
         """The inner controller learns what came of its networks."""
-        knobs = self._told().network_knobs.tolist()
+        self._told()
+        knobs = self._chosen.tolist()
         self.inner.update(
             [replace(t, choices=tuple(t.choices[d] for d in knobs)) for t in trials]
         )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nahas.accelerator.template import Accelerator as Accelerator
     from nahas.accelerator.template import Capabilities as Capabilities
     from nahas.accelerator.template import Platform as Platform
+    from nahas.controller.bayesian import Bayesian as Bayesian
     from nahas.controller.evolution import RegularizedEvolution as RegularizedEvolution
     from nahas.controller.exact_sweep import ExactSweep as ExactSweep
     from nahas.controller.local_search import LocalSearch as LocalSearch
@@ -75,6 +76,7 @@ _HOMES = {
     "accelerator.metrics": ("Metrics",),
     "accelerator.presets": ("PRESETS", "Preset"),
     "accelerator.template": ("Accelerator", "Capabilities", "Platform"),
+    "controller.bayesian": ("Bayesian",),
     "controller.evolution": ("RegularizedEvolution",),
     "controller.exact_sweep": ("ExactSweep",),
     "controller.local_search": ("LocalSearch",),

@@ -15,6 +15,7 @@ from typing import Any
 
 from nahas import platform_table
 from nahas.accelerator.template import Platform
+from nahas.controller.bayesian import Bayesian
 from nahas.controller.evolution import RegularizedEvolution
 from nahas.controller.local_search import LocalSearch
 from nahas.controller.nsga2 import NSGA2
@@ -41,9 +42,9 @@ class SearchConfig:
             the search, the space of networks is tailored (`search_space/tailor.py`);
             "" for none.
         controller: "ppo", "evolution", "random", "local", "nsga2", "reinforce",
-            "shrinking", "guided" (those with settings have the section of their
-            name), "sweep-random", "sweep-evolution", or `module:name` of one's own
-            (docs/controllers.md).
+            "shrinking", "guided", "bayesian" (those with settings have the section of
+            their name), "sweep-random", "sweep-evolution", "sweep-guided",
+            "sweep-bayesian", or `module:name` of one's own (docs/controllers.md).
         oracle: "proxy" (the `[training]` section), "imagenet-predictor" (for spaces
             "b0" and "b0-stages"), `table:FILE` (a table of NAS-Bench-Macro's
             accuracies) or `module:name` of an oracle.
@@ -119,6 +120,7 @@ class Config:
     reinforce: Reinforce = field(default_factory=Reinforce)
     shrinking: SpaceShrinking = field(default_factory=SpaceShrinking)
     guided: PredictorGuided = field(default_factory=PredictorGuided)
+    bayesian: Bayesian = field(default_factory=Bayesian)
 
 
 def load(path: str | Path | None = None, settings: Sequence[str] = ()) -> Config:

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from nahas.accelerator.template import Accelerator, Platform
 from nahas.controller import CONTROLLERS as REGISTERED
+from nahas.controller.bayesian import Bayesian
 from nahas.controller.controller import Controller, Informed
+from nahas.controller.exact_sweep import ExactSweep
 from nahas.controller.judgement import Task
 from nahas.controller.predictor_guided import PredictorGuided
 from nahas.controller.reward import Limits, Reward
@@ -68,7 +70,13 @@ def start(controller: Controller, cardinalities, *, seed: int):
 
 
 # The contract does not depend on how many candidates are simulated, its time does.
-QUICK = {"guided": partial(PredictorGuided, candidates=3, generations=2, parents=3)}
+FEW = {"candidates": 3, "generations": 2, "parents": 3}
+QUICK = {
+    "guided": partial(PredictorGuided, **FEW),
+    "bayesian": partial(Bayesian, first=90, **FEW),
+    "sweep-guided": lambda: ExactSweep(PredictorGuided(**FEW)),
+    "sweep-bayesian": lambda: ExactSweep(Bayesian(first=90, **FEW)),
+}
 CONTROLLERS = REGISTERED | QUICK
 
 

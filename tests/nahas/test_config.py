@@ -7,6 +7,7 @@ from nahas.accelerator.machines import area_mm2
 from nahas.accelerator.presets import PRESETS
 from nahas.accelerator.template import Platform
 from nahas.config import Config, from_dict, from_stored, load, merge, to_dict, to_stored
+from nahas.controller.bayesian import Bayesian
 from nahas.controller.evolution import RegularizedEvolution
 from nahas.controller.exact_sweep import ExactSweep
 from nahas.controller.local_search import LocalSearch
@@ -119,6 +120,7 @@ def named(**search: str) -> Config:
         ("reinforce", Reinforce),
         ("shrinking", SpaceShrinking),
         ("guided", PredictorGuided),
+        ("bayesian", Bayesian),
     ],
 )
 def test_controllers_by_name_are_new_each_time(name, kind):
@@ -133,6 +135,8 @@ def test_a_swept_controller_takes_the_section_of_the_one_inside():
     made = make_controller(load(None, words))
     assert isinstance(made, ExactSweep)
     assert made.inner.population == 50
+    words = ["search.controller=sweep-bayesian", "bayesian.first=5"]
+    assert make_controller(load(None, words)).inner.first == 5
     made = make_controller(named(controller="sweep-random"))
     assert isinstance(made.inner, RandomSearch)
 
