@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from unittest.mock import patch
 
 import numpy as np
@@ -19,13 +19,14 @@ from truth import scored_problem
 
 from nahas.accelerator.grid import BASELINE, grid_shape
 from nahas.accelerator.machines import area_mm2
-from nahas.accelerator.metrics import Metrics
-from nahas.controller.judgement import RewardFunction, Task
-from nahas.controller.reward import Limits, Reward
+from nahas.controller.appraisal import Prospects
+from nahas.controller.judgement import Task
+from nahas.controller.reward import Least, Limits, Reward
 from nahas.controller.trial import Trial
 from nahas.controller.true_front import Front
 from nahas.controller.truth import Truth
 from nahas.search_space.joint import joint_space
+from nahas.search_space.lower import lower
 from nahas.search_space.space import SearchSpace
 from nahas.truths import ScoredProblem
 
@@ -44,7 +45,6 @@ class Goal:
         wanted: "accuracy" is to be as high or "energy" as low as can be, or a "front"
             of accuracy, latency and energy is wanted.
         limits: On costs.
-        floor: The least accuracy that is allowed.
         optimum: What the best pair has of what is wanted: the accuracy that searches
             are judged on, or mJ.
         worst: The same of the worst pair, which stands for having found none.
@@ -53,18 +53,19 @@ class Goal:
     name: str
     wanted: Literal["accuracy", "energy", "front"]
     limits: Limits
-    floor: float = 0.0
     optimum: float = 0.0
     worst: float = 0.0
 
     @property
-    def reward(self) -> RewardFunction:
+    def reward(self) -> Reward | Least:
         """What a search maximises."""
-        return _frugality if self.wanted == "energy" else Reward()
+        return Least("energy") if self.wanted == "energy" else Reward()
 
-
-def _frugality(accuracy: Floats, metrics: Metrics) -> Floats:
-    return -np.log(metrics.energy_mj)
+    def rewards(self, accuracies: Floats, energy_mj: Floats) -> Floats:
+        """[B] what `reward` gives."""
+        if self.wanted == "energy":
+            return Least("energy").of_score(energy_mj)
+        return accuracies
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +81,7 @@ class Arena:
         truth: Exact optima.
         costs: Of all pairs.
         area_mm2: [G] of the accelerators.
+        sizes: [K, 3] MACs, parameters and operators of the networks.
         front: The true front below the baseline's area.
         goals: What is asked.
     """
@@ -92,6 +94,7 @@ class Arena:
     truth: Truth
     costs: AllCosts
     area_mm2: Floats
+    sizes: Ints
     front: Front
     goals: tuple[Goal, ...]
 
@@ -109,19 +112,32 @@ class Arena:
         return np.where(np.isfinite(latency), found, _CANNOT_RUN)
 
     def rewards(
-        self, task: Task, goal: Goal, choices: Ints, accuracies: Floats
+        self, goal: Goal, choices: Ints, accuracies: Floats
     ) -> tuple[Floats, Floats]:
         """What `nahas.controller.appraisal.reward_all` gives, looked up."""
-        del task
         networks, places = self.places(choices)
         violations = self.violations(goal, networks, places)
+        violations += goal.limits.shortfall(accuracies)
         rewards = np.full(len(choices), -np.inf)
         kept = violations == 0
         energy = self.costs.energy_mj[networks[kept], places[kept]]
-        wanted = -np.log(energy) if goal.wanted == "energy" else accuracies[kept]
-        rewards[kept] = wanted
-        short = _shortfall(goal.floor, accuracies)
-        return violations + short, np.where(short > 0, -np.inf, rewards)
+        rewards[kept] = goal.rewards(accuracies[kept], energy)
+        return violations, rewards
+
+    def prospects(self, goal: Goal, choices: Ints) -> Prospects:
+        """What `nahas.controller.appraisal.prospects` gives, looked up."""
+        networks, places = self.places(choices)
+        violations = self.violations(goal, networks, places)
+        kept = violations == 0
+        energy = self.costs.energy_mj[networks, places]
+        zero = goal.rewards(np.zeros(len(choices)), energy)
+        one = goal.rewards(np.ones(len(choices)), energy)
+        return Prospects(
+            violations,
+            np.where(kept, one - zero, 0.0),
+            np.where(kept, zero, -np.inf),
+            self.sizes[networks],
+        )
 
     def trial(self, goal: Goal, number: int, choices: Ints) -> Trial:
         """What a search is told of a pair."""
@@ -138,11 +154,11 @@ class Arena:
         if violation > 0:
             return told
         accuracy = float(self.problem.seen[network])
-        short = float(_shortfall(goal.floor, np.array([accuracy]))[0])
-        wanted = -np.log(energy) if goal.wanted == "energy" else accuracy
+        short = float(goal.limits.shortfall(accuracy))
+        [reward] = goal.rewards(np.array([accuracy]), np.array([energy]))
         return replace(
             told, status="trained", accuracy=accuracy, violation=short,
-            feasible=not short, reward=None if short else float(wanted),
+            feasible=not short, reward=float(reward),
         )  # fmt: skip
 
     def regret(self, goal: Goal, network: int, place: int) -> float:
@@ -168,17 +184,17 @@ class Arena:
         return self.front.share(points) / self.front.hypervolume
 
 
-def _shortfall(floor: float, accuracies: Floats) -> Floats:
-    """[B] how far accuracies are below the floor, relative to themselves."""
-    return np.maximum(floor / np.maximum(accuracies, 1e-9) - 1.0, 0.0)
-
-
 class SweptArena:
-    """The best accelerator of a network, looked up: `BestAccelerator` for an arena."""
+    """The best accelerator of a network, looked up: `BestAccelerator` for an arena.
+
+    Attributes:
+        networks: The space of networks, for controllers that are told a task of it.
+    """
 
     def __init__(self, arena: Arena, goal: Goal) -> None:
         split = len(arena.networks.knobs)
         self.network_knobs = np.arange(split)
+        self.networks = arena.networks
         self._arena, self._goal = arena, goal
         self._known: dict[int, Ints] = {}
 
@@ -210,17 +226,27 @@ def looked_up(arena: Arena, goal: Goal) -> Iterator[Task]:
         arena.space, arena.problem.problem.platform, goal.limits, goal.reward, ""
     )
 
-    def reward_all(
-        told: Task, choices: Ints, accuracies: Floats
-    ) -> tuple[Floats, Floats]:
-        return arena.rewards(told, goal, choices, accuracies)
+    swept = SweptArena(arena, goal)
+
+    def pairs(told: Task, choices: Ints) -> Ints:
+        """Choices of pairs, where those told of are of networks alone."""
+        if told.space is arena.space:
+            return choices
+        return np.array([swept.complete(one) for one in choices])
+
+    def reward_all(told: Task, choices: Ints, accuracies: Floats) -> Any:
+        return arena.rewards(goal, pairs(told, choices), accuracies)
+
+    def prospects(told: Task, choices: Ints) -> Prospects:
+        return arena.prospects(goal, pairs(told, choices))
 
     def best_accelerator(told: Task) -> SweptArena:
         del told
-        return SweptArena(arena, goal)
+        return swept
 
     with (
         patch("nahas.controller.appraisal.reward_all", reward_all),
+        patch("nahas.controller.appraisal.prospects", prospects),
         patch("nahas.controller.best_accelerator.BestAccelerator", best_accelerator),
     ):
         yield task
@@ -237,11 +263,14 @@ def open_arena(name: str, data: Path, folder: Path) -> Arena:
     index = np.array([known[networks.decode(choices)] for choices in every])
     machines = problem.problem.axes.machines
     area = area_mm2(machines, problem.problem.platform)
+    work = lower(problem.problem.networks)
+    counted = work.macs, work.own_parameters, np.ones_like(work.macs)
+    sizes = np.stack([work.per_network(values) for values in counted], axis=1)
     limits = Limits(max_area_mm2=float(area_mm2([BASELINE])[0]))
     front = truth.front(problem.judged, limits)
     return Arena(
         name, problem, joint_space(networks), networks, index.reshape(shape), truth,
-        costs, area, front, _goals(problem, truth, front, limits),
+        costs, area, sizes, front, _goals(problem, truth, front, limits),
     )  # fmt: skip
 
 
@@ -256,13 +285,13 @@ def _goals(
         best = truth.optimum(problem.judged, Reward(), tight)
         assert best is not None
         name = f"latency {quantile} %"
-        found.append(Goal(name, "accuracy", tight, 0.0, best.accuracy, worst))
+        found.append(Goal(name, "accuracy", tight, best.accuracy, worst))
     floor = float(np.median(front.accuracy))
-    least = truth.optimum(
-        problem.seen, lambda accuracy, costs: -costs.energy_mj, limits, floor=floor
-    )
+    above = replace(limits, min_accuracy=floor)
+    least = truth.optimum(problem.seen, Least("energy"), above)
     assert least is not None
     most = float(truth.costs.energy_mj.max())
-    found.append(Goal("energy", "energy", limits, floor, -least.score, most))
+    energy = float(least.costs.energy_mj[0])
+    found.append(Goal("energy", "energy", above, energy, most))
     found.append(Goal("front", "front", limits))
     return tuple(found)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from nahas.controller.bayesian import Bayesian
 from nahas.controller.controller import Controller
 from nahas.controller.evolution import RegularizedEvolution
 from nahas.controller.exact_sweep import ExactSweep
@@ -11,6 +12,7 @@ from nahas.controller.ppo import PPO
 from nahas.controller.predictor_guided import PredictorGuided
 from nahas.controller.random_search import RandomSearch
 from nahas.controller.reinforce import Reinforce
+from nahas.controller.space_shrinking import SpaceShrinking
 
 CONTROLLERS: dict[str, Callable[[], Controller]] = {
     "random": RandomSearch,
@@ -19,8 +21,12 @@ CONTROLLERS: dict[str, Callable[[], Controller]] = {
     "local": LocalSearch,
     "nsga2": NSGA2,
     "reinforce": Reinforce,
+    "shrinking": SpaceShrinking,
     "guided": PredictorGuided,
+    "bayesian": Bayesian,
     "sweep-random": lambda: ExactSweep(RandomSearch()),
     "sweep-evolution": lambda: ExactSweep(RegularizedEvolution()),
+    "sweep-guided": lambda: ExactSweep(PredictorGuided()),
+    "sweep-bayesian": lambda: ExactSweep(Bayesian()),
 }
 """Every controller by its name on the command line; the contract tests iterate this."""

@@ -24,6 +24,9 @@ or plus a function of the costs; otherwise h* is the best accelerator of a netwo
 accuracy 1.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,6 +38,7 @@ from nahas.controller.judgement import Task, violations
 from nahas.search_space.joint import Candidate, accelerator_knobs
 from nahas.search_space.lower import lower
 from nahas.search_space.network import Network
+from nahas.search_space.space import SearchSpace
 
 
 class BestAccelerator:
@@ -60,6 +64,18 @@ class BestAccelerator:
         """The accelerators, in the order of their knobs."""
         self._task = task
         self._known: dict[str, NDArray[np.int64]] = {}
+
+    @property
+    def networks(self) -> SearchSpace:
+        """The space of the network's knobs; its pairs have their best accelerators."""
+        space = self._task.space
+        knobs = tuple(space.knobs[d] for d in self.network_knobs)
+
+        def build(values: Mapping[str, Any]) -> object:
+            chosen = [knob.values.index(values[knob.name]) for knob in knobs]
+            return space.decode(self.complete(np.array(chosen)))
+
+        return SearchSpace(f"{space.name}, swept", knobs, build)
 
     def complete(self, network_choices: NDArray[np.int64]) -> NDArray[np.int64]:
         """[D] a network's choices and those of the best accelerator for it.

@@ -32,43 +32,38 @@ class ExactSweep:
     Accuracy belongs to the network, and costs are simulated: so the best accelerator of
     a network, for the reward and within the limits, is known before any training
     (`best_accelerator.py` has the proof), and the inner controller is left with the
-    network's knobs alone. It never sees an accelerator. Where none keeps the limits
-    the least violating one is proposed; the trial is rejected, and the inner controller
+    network's knobs alone, and never sees an accelerator. One that is told the task is
+    told one of networks alone, each with its best accelerator, so that it judges a
+    network by the best that can become of it. Where no accelerator keeps the limits the
+    least violating one is proposed; the trial is rejected, and the inner controller
     learns from its violation.
 
     A sweep of a network's 50,000 accelerators takes some 0.1 s, once a network; a study
-    that is continued sweeps those of its trials again.
+    that is continued sweeps those of its trials again. Inside a controller that is told
+    the task it sweeps all networks that this considers, seconds a proposal.
 
     Args:
-        inner: Chooses networks; not one that is told the task, whose candidates are
-            pairs.
-
-    Raises:
-        ValueError: If it is such a one.
+        inner: Chooses networks.
     """
 
     inner: Controller = field(default_factory=RandomSearch)
     _cardinalities: NDArray[np.int64] = field(init=False, repr=False)
     _best: "BestAccelerator | None" = field(default=None, init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        if isinstance(self.inner, Informed):
-            raise ValueError(
-                "`inner` must be a controller that is not told the task. "
-                f"Received {type(self.inner).__name__} (in sweep.inner)."
-            )
-
     def inform(self, task: "Task") -> None:
         """Be told what the best accelerator is.
 
         Raises:
-            ValueError: If the space has no knobs of the accelerator to be swept.
+            ValueError: If the space's accelerators cannot be swept, or the inner
+                controller cannot search such a space.
         """
         # The simulator takes a second to import.
         from nahas.controller.best_accelerator import BestAccelerator
 
         self._cardinalities = task.space.cardinalities
         self._best = BestAccelerator(task)
+        if isinstance(self.inner, Informed):
+            self.inner.inform(replace(task, space=self._best.networks))
 
     def setup(self, cardinalities: NDArray[np.int64], *, seed: int) -> None:
         """Start the inner controller on the knobs of the network.

@@ -3,6 +3,7 @@
 `B` denotes candidates, `D` knobs, `F` features: the values of all the network's knobs.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,11 +18,8 @@ from nahas.controller.controller import (
     check_told,
     not_informed,
     rank_key,
-    uniform,
-    unseen,
 )
-from nahas.controller.evolution import mutate
-from nahas.controller.nsga2 import crossover
+from nahas.controller.informed_evolution import evolve, random_allowed
 from nahas.controller.ridge import Ridge, one_hot
 from nahas.controller.trial import Trial
 
@@ -46,7 +44,9 @@ class PredictorGuided:
     apart while their results are awaited), and evolves the best trials: `generations`
     times, `candidates` children by crossover and mutation are simulated, ranked by
     violation, then by the reward of their predicted accuracy and their costs, and the
-    best survive. The best that was never proposed is.
+    best survive. The best that was never proposed is. A network that is in training is
+    not proposed, nor one that is trained, unless another accelerator improves the
+    reward for certain.
 
     That a predictor between training and search saves most of the trainings is found
     by "Neural Predictor for Neural Architecture Search", Wen et al. 2019,
@@ -75,6 +75,8 @@ class PredictorGuided:
     _seen: set[bytes] = field(init=False, repr=False)
     _best: list[Trial] = field(init=False, repr=False)
     _known: dict[tuple[int, ...], float] = field(init=False, repr=False)
+    _awaited: Counter[tuple[int, ...]] = field(init=False, repr=False)
+    _needless: set[bytes] = field(init=False, repr=False)
     _ridge: Ridge | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -117,6 +119,7 @@ class PredictorGuided:
         self._seen = set()
         self._best = []
         self._known = {}
+        self._awaited = Counter()
         self._ridge = None
 
     def propose(self, n: int) -> Choices:
@@ -127,8 +130,10 @@ class PredictorGuided:
     def update(self, trials: Sequence[Trial]) -> None:
         """Accuracies are learned from, the best trials are evolved."""
         for trial in trials:
+            network = tuple(trial.choices[d] for d in self._knobs.tolist())
+            self._awaited[network] -= 1
+            self._awaited = +self._awaited
             if trial.accuracy is not None:
-                network = tuple(trial.choices[d] for d in self._knobs.tolist())
                 self._known[network] = trial.accuracy
                 self._ridge = None
         ranked = sorted([*self._best, *trials], key=rank_key, reverse=True)
@@ -151,6 +156,7 @@ class PredictorGuided:
         # A space that is nearly searched through may leave none.
         choices: Choices = new[0] if new else self._random()[0]
         self._seen.add(choices.tobytes())
+        self._awaited[tuple(choices[self._knobs].tolist())] += 1
         return choices
 
     def _fitted(self) -> Ridge:
@@ -162,43 +168,49 @@ class PredictorGuided:
             self._ridge = Ridge.fit(features, accuracies, self.strength)
         return self._ridge
 
-    def _random(self) -> list[Choices]:
-        """Random choices, those that keep the limits first."""
-        points = uniform(self._rng, self._cardinalities, self.candidates)
-        violations, _ = self._judged(points, np.full(len(points), np.nan))
-        return list(points[np.argsort(violations, kind="stable")])
+    def _random(self) -> Choices:
+        """[B, D] random choices, those that keep the limits first."""
+        return random_allowed(
+            lambda points: self._judged(points, np.full(len(points), np.nan))[0],
+            self._cardinalities,
+            self._rng,
+            candidates=self.candidates,
+            generations=self.generations,
+            parents=self.parents,
+        )
 
-    def _evolved(self, ridge: Ridge, weights: Array) -> list[Choices]:
-        """The points that an evolution met, the best first."""
-        points = np.array([trial.choices for trial in self._best], np.int64)
-        violations, rewards = self._predicted(points, ridge, weights)
-        met = {point.tobytes() for point in points}
-        for _ in range(self.generations):
-            parents = points[np.lexsort((-rewards, violations))[: self.parents]]
-            children = np.array(
-                [unseen(lambda: self._child(parents), met)  # noqa: B023
-                 for _ in range(self.candidates)]
-            )  # fmt: skip
-            more = self._predicted(children, ridge, weights)
-            points = np.concatenate([points, children])
-            violations = np.concatenate([violations, more[0]])
-            rewards = np.concatenate([rewards, more[1]])
-        return list(points[np.lexsort((-rewards, violations))])
-
-    def _child(self, parents: Choices) -> Choices:
-        """[D] a mutant of a crossover of two parents."""
-        first, second = parents[self._rng.integers(len(parents), size=2)]
-        child = crossover(first, second, self._rng)
-        return mutate(child, self._cardinalities, self._rng)
+    def _evolved(self, ridge: Ridge, weights: Array) -> Choices:
+        """[B, D] the points that an evolution met, the best first."""
+        self._needless = set()
+        found = evolve(
+            np.array([trial.choices for trial in self._best], np.int64),
+            lambda points: self._predicted(points, ridge, weights),
+            self._cardinalities,
+            self._rng,
+            candidates=self.candidates,
+            generations=self.generations,
+            parents=self.parents,
+        )
+        needless = np.array([row.tobytes() in self._needless for row in found])
+        return found[np.argsort(needless, kind="stable")]
 
     def _predicted(
         self, points: Choices, ridge: Ridge, weights: Array
     ) -> tuple[Array, Array]:
-        """[B] violations, and rewards at the predicted accuracies."""
+        """[B] violations, and rewards at the accuracies that are known or predicted."""
         networks = points[:, self._knobs]
         features = one_hot(networks, self._cardinalities[self._knobs])
         accuracies = np.clip(ridge.centre + features @ weights, 0.0, 1.0)
-        return self._judged(points, accuracies)
+        keys = [tuple(network) for network in networks.tolist()]
+        for row, key in enumerate(keys):
+            accuracies[row] = self._known.get(key, accuracies[row])
+        violations, rewards = self._judged(points, accuracies)
+        best = self._best[0].reward if self._best[0].feasible else None
+        for row, key in enumerate(keys):
+            no_better = best is not None and rewards[row] <= best
+            if key in self._awaited or (key in self._known and no_better):
+                self._needless.add(points[row].tobytes())
+        return violations, rewards
 
     def _judged(self, points: Choices, accuracies: Array) -> tuple[Array, Array]:
         if self._judge is None:

@@ -22,10 +22,11 @@ from nahas.accelerator.grid_model import evaluate_each
 from nahas.accelerator.machines import Axes
 from nahas.accelerator.metrics import Metrics
 from nahas.accelerator.mix import Costs
+from nahas.accelerator.objective import score as product_of_powers
 from nahas.accelerator.sweep import grid_axes, within
 from nahas.accelerator.template import Platform
 from nahas.controller.pareto import non_dominated
-from nahas.controller.reward import Limits, Reward
+from nahas.controller.reward import Least, Limits, Reward
 from nahas.controller.true_front import Front, objectives
 from nahas.search_space.lower import lower
 from nahas.search_space.network import Network
@@ -139,10 +140,8 @@ class Truth:
     def optimum(
         self,
         accuracy: ArrayLike,
-        score: Score | Reward,
+        score: Score | Reward | Least,
         limits: Limits | None = None,
-        *,
-        floor: float = -inf,
     ) -> Best | None:
         """The best of all pairs within the limits; None where no pair is.
 
@@ -152,15 +151,13 @@ class Truth:
         Args:
             accuracy: [K] of the networks.
             score: What is maximised; it must not rise with a cost.
-            limits: Upper limits on the costs.
-            floor: The least accuracy allowed.
+            limits: What the pair must keep.
 
         Raises:
             ValueError: If the accuracies are not K, or the reward rises with a cost.
         """
         of_pair = self._accuracies(accuracy)
-        kept = within(self.costs, _limits(limits)) & (of_pair >= floor)
-        rows = np.flatnonzero(kept)
+        rows = self._kept(of_pair, limits)
         if not len(rows):
             return None
         scores = monotone(score)(of_pair[rows], self.costs.take(rows))
@@ -183,13 +180,13 @@ class Truth:
 
         Args:
             accuracy: [K] of the networks.
-            limits: Upper limits on the costs.
+            limits: What the pairs must keep.
 
         Raises:
             ValueError: If the accuracies are not K.
         """
         of_pair = self._accuracies(accuracy)
-        rows = np.flatnonzero(within(self.costs, _limits(limits)))
+        rows = self._kept(of_pair, limits)
         rows = rows[self._own_front(rows)]
         points = objectives(of_pair[rows], self.costs.take(rows))
         rows = rows[non_dominated(points)] if len(rows) else rows
@@ -198,6 +195,11 @@ class Truth:
         return Front(
             of_pair[rows], self.network[rows], self.place[rows], self.costs.take(rows)
         )
+
+    def _kept(self, accuracy: Floats, limits: Limits | None) -> Ints:
+        """Which of the P pairs keep limits."""
+        reached = (limits or Limits()).shortfall(accuracy) == 0
+        return np.flatnonzero(within(self.costs, _limits(limits)) & reached)
 
     def _own_front(self, rows: Ints) -> Ints:
         """Which of `rows` no other pair of the same network beats in two costs."""
@@ -223,12 +225,17 @@ class Truth:
         return own[self.network]
 
 
-def monotone(score: Score | Reward) -> Score:
+def monotone(score: Score | Reward | Least) -> Score:
     """The score, where it can be seen not to rise with a cost; one's own is trusted.
 
     Raises:
         ValueError: If a reward pulls costs up to their targets.
     """
+    if isinstance(score, Least):
+        least = score
+        return lambda _, costs: least.of_score(
+            product_of_powers(costs, least.objective)
+        )
     if not isinstance(score, Reward):
         return score
     if score.form == "absolute":
@@ -252,7 +259,7 @@ def count_within(
 
     Args:
         problem: What is simulated.
-        limits: The limits, each for itself.
+        limits: The limits on costs, each for itself.
         weights: [K] how often each network counts; once where None.
         progress: Told of every network.
     """
@@ -267,11 +274,11 @@ def count_within(
 
 
 def _limits(limits: Limits | None) -> dict[str, float]:
-    """The limits by the names of the costs."""
-    named = asdict(limits or Limits())
+    """The limits on costs by the names of these."""
     return {
         name.removeprefix("max_"): inf if limit is None else limit
-        for name, limit in named.items()
+        for name, limit in asdict(limits or Limits()).items()
+        if name != "min_accuracy"
     }
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nahas.accelerator.template import Accelerator as Accelerator
     from nahas.accelerator.template import Capabilities as Capabilities
     from nahas.accelerator.template import Platform as Platform
+    from nahas.controller.bayesian import Bayesian as Bayesian
     from nahas.controller.evolution import RegularizedEvolution as RegularizedEvolution
     from nahas.controller.exact_sweep import ExactSweep as ExactSweep
     from nahas.controller.fixed_accelerator import FixedAccelerator as FixedAccelerator
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from nahas.controller.reward import Reward as Reward
     from nahas.controller.rows import StudyError as StudyError
     from nahas.controller.search import search as search
+    from nahas.controller.space_shrinking import SpaceShrinking as SpaceShrinking
     from nahas.controller.study import Study as Study
     from nahas.controller.trial import Trial as Trial
     from nahas.controller.truth import Truth as Truth
@@ -81,6 +83,7 @@ _HOMES = {
     "accelerator.metrics": ("Metrics",),
     "accelerator.presets": ("PRESETS", "Preset"),
     "accelerator.template": ("Accelerator", "Capabilities", "Platform"),
+    "controller.bayesian": ("Bayesian",),
     "controller.evolution": ("RegularizedEvolution",),
     "controller.exact_sweep": ("ExactSweep",),
     "controller.fixed_accelerator": ("FixedAccelerator",),
@@ -95,6 +98,7 @@ _HOMES = {
     "controller.reward": ("Least", "Limits", "Reward"),
     "controller.rows": ("StudyError",),
     "controller.search": ("search",),
+    "controller.space_shrinking": ("SpaceShrinking",),
     "controller.study": ("Study",),
     "controller.trial": ("Trial",),
     "controller.truth": ("Truth",),

@@ -122,9 +122,10 @@ def _add_search(commands: Any) -> None:
     )  # fmt: skip
     search.add_argument(
         "--controller",
-        help="ppo, evolution, random, local, nsga2, reinforce, guided; sweep-random or "
-        "sweep-evolution: these choose the network, an exact sweep its accelerator; or "
-        "your own as module:name (default: ppo)",
+        help="ppo, evolution, random, local, nsga2, reinforce, shrinking, guided, "
+        "bayesian; sweep-random, sweep-evolution, sweep-guided or sweep-bayesian: "
+        "these choose the network, an exact sweep its accelerator; or your own as "
+        "module:name (default: ppo)",
     )
     search.add_argument(
         "--mode", metavar="MODE",

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from nahas import platform_table
 from nahas.accelerator.objective import exponents
 from nahas.accelerator.template import Platform
+from nahas.controller.bayesian import Bayesian
 from nahas.controller.evolution import RegularizedEvolution
 from nahas.controller.judgement import Reject
 from nahas.controller.local_search import LocalSearch
@@ -24,6 +25,7 @@ from nahas.controller.ppo import PPO
 from nahas.controller.predictor_guided import PredictorGuided
 from nahas.controller.reinforce import Reinforce
 from nahas.controller.reward import Least, Limits, Reward
+from nahas.controller.space_shrinking import SpaceShrinking
 from nahas.decode import decode, keys, parse_value
 from nahas.train.oracles import ProxyTraining
 
@@ -44,9 +46,9 @@ class SearchConfig:
             the search, the space of networks is tailored (`search_space/tailor.py`);
             "" for none.
         controller: "ppo", "evolution", "random", "local", "nsga2", "reinforce",
-            "guided" (those with settings have the section of their name),
-            "sweep-random", "sweep-evolution", or `module:name` of one's own
-            (docs/controllers.md).
+            "shrinking", "guided", "bayesian" (those with settings have the section of
+            their name), "sweep-random", "sweep-evolution", "sweep-guided",
+            "sweep-bayesian", or `module:name` of one's own (docs/controllers.md).
         mode: "joint", "fixed" (the network alone, on one accelerator), "phases" (the
             accelerator first, then the network) or "nested" (networks searched anew on
             each accelerator); the last three have the section of their name
@@ -184,7 +186,9 @@ class Config:
     local: LocalSearch = field(default_factory=LocalSearch)
     nsga2: NSGA2 = field(default_factory=NSGA2)
     reinforce: Reinforce = field(default_factory=Reinforce)
+    shrinking: SpaceShrinking = field(default_factory=SpaceShrinking)
     guided: PredictorGuided = field(default_factory=PredictorGuided)
+    bayesian: Bayesian = field(default_factory=Bayesian)
 
     def __post_init__(self) -> None:
         if self.search.minimise and self.limits.min_accuracy is None:

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from nahas.accelerator.template import Accelerator, Platform
 from nahas.controller import CONTROLLERS as REGISTERED
+from nahas.controller.bayesian import Bayesian
 from nahas.controller.controller import Controller, Informed, mode_of
 from nahas.controller.evolution import RegularizedEvolution
+from nahas.controller.exact_sweep import ExactSweep
 from nahas.controller.fixed_accelerator import FixedAccelerator
 from nahas.controller.judgement import Task
 from nahas.controller.local_search import LocalSearch
@@ -78,7 +80,13 @@ def start(controller: Controller, cardinalities, *, seed: int):
 
 
 # The contract does not depend on how many candidates are simulated, its time does.
-QUICK = {"guided": partial(PredictorGuided, candidates=3, generations=2, parents=3)}
+FEW = {"candidates": 3, "generations": 2, "parents": 3}
+QUICK = {
+    "guided": partial(PredictorGuided, **FEW),
+    "bayesian": partial(Bayesian, first=90, **FEW),
+    "sweep-guided": lambda: ExactSweep(PredictorGuided(**FEW)),
+    "sweep-bayesian": lambda: ExactSweep(Bayesian(first=90, **FEW)),
+}
 CHIP = Accelerator(4, 2, 64, 4, 2.0, 32.0, 20.0)  # of the space above
 # 120 trials see several searches of 20, and both phases.
 MODES = {

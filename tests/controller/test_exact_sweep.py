@@ -9,12 +9,14 @@ import toy_study
 from toy_study import outcomes
 
 from nahas.accelerator.template import Accelerator, Platform
+from nahas.controller.bayesian import Bayesian
 from nahas.controller.best_accelerator import BestAccelerator
 from nahas.controller.evolution import RegularizedEvolution
 from nahas.controller.exact_sweep import ExactSweep
 from nahas.controller.judgement import Task, judge
 from nahas.controller.predictor_guided import PredictorGuided
 from nahas.controller.reward import Least, Limits, Reward
+from nahas.controller.trial import Trial
 from nahas.search_space.joint import PREFIX, Candidate, joint_space
 from nahas.search_space.network import Block, Network
 from nahas.search_space.space import Knob, SearchSpace
@@ -147,9 +149,22 @@ def test_a_space_without_accelerators_is_refused():
         )
 
 
-def test_one_that_is_told_the_task_cannot_be_inside():
-    with pytest.raises(ValueError, match=r"not told the task. Received PredictorGuid"):
-        ExactSweep(PredictorGuided())
+@pytest.mark.parametrize("make", [PredictorGuided, Bayesian])
+def test_one_that_is_told_the_task_is_told_it_inside(make):
+    """Its pairs get their networks' best accelerators, which it then learns of."""
+    inner = make(first=4, candidates=4, generations=1, parents=2)
+    sweep, asked, learned = ExactSweep(inner), task(), []
+    sweep.inform(asked)
+    sweep.setup(asked.space.cardinalities, seed=0)
+    inner.update = learned.extend
+    best = BestAccelerator(asked)
+    for row in sweep.propose(4):
+        expected = best.complete(row[best.network_knobs])
+        np.testing.assert_array_equal(row, expected)
+    nothing = (None, None, None, None, None)
+    trial = Trial(1, tuple(row.tolist()), "trained", *nothing, 0.5, True, 0.0)
+    sweep.update([trial])
+    assert learned == [trial]
 
 
 def test_a_whole_grid():

@@ -14,7 +14,7 @@ from nahas.accelerator.mix import Costs
 from nahas.accelerator.objective import score as product_of_powers
 from nahas.accelerator.template import Accelerator, Platform
 from nahas.controller.pareto import hypervolume, non_dominated
-from nahas.controller.reward import Limits, Reward
+from nahas.controller.reward import Least, Limits, Reward
 from nahas.controller.true_front import objectives
 from nahas.controller.truth import Problem, Truth, count_within
 from nahas.search_space.lower import lower
@@ -116,14 +116,14 @@ def test_the_optimum_of_a_reward_is_that_of_all_pairs(accuracy, reward, limits):
 @settings(max_examples=30, deadline=None)
 @given(accuracies, limits_of_all_kinds, st.sampled_from(["energy", "edp", "edap"]))
 def test_the_least_cost_above_a_floor_is_that_of_all_pairs(accuracy, limits, goal):
-    found = TRUTH.optimum(
-        accuracy, lambda _, costs: -product_of_powers(costs, goal), limits, floor=0.7
-    )
+    above = replace(limits, min_accuracy=0.7)
+    found = TRUTH.optimum(accuracy, Least(goal), above)
     allowed = kept(limits) & (accuracy[NETWORK] >= 0.7)
     if found is None:
         assert not allowed.any()
         return
-    assert -found.score == product_of_powers(ALL, goal)[allowed].min()
+    costs = product_of_powers(ALL, goal)[allowed].min()
+    assert product_of_powers(found.costs, goal).tolist() == [costs]
 
 
 @settings(max_examples=30, deadline=None)

@@ -8,6 +8,7 @@ from nahas.accelerator.machines import area_mm2
 from nahas.accelerator.presets import PRESETS
 from nahas.accelerator.template import Platform
 from nahas.config import Config, from_dict, from_stored, load, merge, to_dict, to_stored
+from nahas.controller.bayesian import Bayesian
 from nahas.controller.evolution import RegularizedEvolution
 from nahas.controller.exact_sweep import ExactSweep
 from nahas.controller.judgement import Task, judge
@@ -18,6 +19,7 @@ from nahas.controller.predictor_guided import PredictorGuided
 from nahas.controller.random_search import RandomSearch
 from nahas.controller.reinforce import Reinforce
 from nahas.controller.reward import Least, Limits
+from nahas.controller.space_shrinking import SpaceShrinking
 from nahas.decode import keys
 from nahas.modes import with_area, with_split
 from nahas.parts import (
@@ -135,7 +137,9 @@ def named(**search: str) -> Config:
         ("local", LocalSearch),
         ("nsga2", NSGA2),
         ("reinforce", Reinforce),
+        ("shrinking", SpaceShrinking),
         ("guided", PredictorGuided),
+        ("bayesian", Bayesian),
     ],
 )
 def test_controllers_by_name_are_new_each_time(name, kind):
@@ -150,6 +154,8 @@ def test_a_swept_controller_takes_the_section_of_the_one_inside():
     made = make_controller(load(None, words))
     assert isinstance(made, ExactSweep)
     assert made.inner.population == 50
+    words = ["search.controller=sweep-bayesian", "bayesian.first=5"]
+    assert make_controller(load(None, words)).inner.first == 5
     made = make_controller(named(controller="sweep-random"))
     assert isinstance(made.inner, RandomSearch)
 
