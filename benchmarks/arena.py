@@ -61,6 +61,12 @@ class Goal:
         """What a search maximises."""
         return Least("energy") if self.wanted == "energy" else Reward()
 
+    def violations(self, latency_ms: Floats, area_mm2: Floats) -> Floats:
+        """[B] relative excess over the limits on costs."""
+        found = np.maximum(area_mm2 / (self.limits.max_area_mm2 or np.inf) - 1, 0.0)
+        latency = latency_ms / (self.limits.max_latency_ms or np.inf)
+        return found + np.maximum(latency - 1, 0.0)
+
     def rewards(self, accuracies: Floats, energy_mj: Floats) -> Floats:
         """[B] what `reward` gives."""
         if self.wanted == "energy":
@@ -106,9 +112,8 @@ class Arena:
 
     def violations(self, goal: Goal, networks: Ints, places: Ints) -> Floats:
         """[B] relative excess over the limits."""
-        latency, area = self.costs.latency_ms[networks, places], self.area_mm2[places]
-        found = np.maximum(area / (goal.limits.max_area_mm2 or np.inf) - 1, 0.0)
-        found += np.maximum(latency / (goal.limits.max_latency_ms or np.inf) - 1, 0.0)
+        latency = self.costs.latency_ms[networks, places]
+        found = goal.violations(latency, self.area_mm2[places])
         return np.where(np.isfinite(latency), found, _CANNOT_RUN)
 
     def rewards(
@@ -206,16 +211,15 @@ class SweptArena:
         return np.concatenate([network_choices, self._known[network]])
 
     def _best(self, network: int) -> Ints:
+        """[7] of its contenders: who violates least, and asks least of those."""
         arena, goal = self._arena, self._goal
-        every = np.arange(len(arena.area_mm2))
-        latency = np.asarray(arena.costs.latency_ms[network])
-        energy = np.asarray(arena.costs.energy_mj[network])
-        broken = arena.violations(goal, np.full(len(every), network), every)
-        score = energy if goal.wanted == "energy" else np.zeros(len(every))
-        score = np.where(broken == 0, score, np.inf) if (broken == 0).any() else broken
-        rows = np.flatnonzero(score == score.min())
-        keys = arena.area_mm2[rows], energy[rows], latency[rows]
-        best = rows[np.lexsort(keys)[0]]
+        first, last = np.searchsorted(arena.truth.network, (network, network + 1))
+        places, costs = arena.truth.place[first:last], arena.truth.costs
+        latency, energy = costs.latency_ms[first:last], costs.energy_mj[first:last]
+        area = costs.area_mm2[first:last]
+        broken = goal.violations(latency, area)
+        score = -goal.rewards(np.ones(len(places)), energy)
+        best = places[np.lexsort((area, energy, latency, score, broken))[0]]
         return np.array(np.unravel_index(best, grid_shape()), np.int64)
 
 

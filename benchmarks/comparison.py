@@ -28,7 +28,7 @@ from nahas.controller.controller import rank_key
 from nahas.controller.trial import Trial
 
 QUERIES = (10, 30, 100, 300, 1_000)
-CALLS = (30, 100, 300, 1_000, 3_000, 10_000)
+CALLS = (30, 100, 300, 1_000, 3_000)
 SEEDS = 20
 RUNS = ROOT / "runs" / "comparison"
 TRUTHS = ROOT / "runs" / "truth"

@@ -283,8 +283,7 @@ baseline's. A search sees the first training of a network; its regret is judged 
 mean of the others: points of accuracy that the best pair has more, or the percentage by
 which the energy is higher. A query is a distinct network that is trained; a pair that
 breaks a limit is simulated and not trained. Runs end after {QUERIES[-1]:,} queries or
-10,000 simulator calls, the slow ones after 300 queries or 1,000 calls (pymoo 3,000);
-a run that ends sooner counts with what it had. A run that found nothing has the regret
+5,000 simulator calls, the slow ones after 300 queries or 500 calls (pymoo 3,000); a run that ends sooner counts with what it had. A run that found nothing has the regret
 of the worst pair. Every contestant is told each trial before its next proposal. The
 settings of ours were chosen on {TUNED[0]}, {TUNED[1]}; the peers have their defaults
 (pymoo: 20 individuals). `-nested` and `sweep-` choose a network, an exact sweep its

@@ -23,9 +23,9 @@ from nahas.controller.trial import Trial
 from nahas.search_space.space import SearchSpace
 
 Ints = NDArray[np.int64]
-SLOW = 1_000
+SLOW = 500
 """Simulator calls of a contestant whose proposal takes milliseconds."""
-FAST = 10_000
+FAST = 5_000
 """Of all others."""
 
 
