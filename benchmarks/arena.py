@@ -233,10 +233,15 @@ def looked_up(arena: Arena, goal: Goal) -> Iterator[Task]:
     swept = SweptArena(arena, goal)
 
     def pairs(told: Task, choices: Ints) -> Ints:
-        """Choices of pairs, where those told of are of networks alone."""
+        """Choices of the arena's space, of those of one with fewer knobs or values."""
         if told.space is arena.space:
             return choices
-        return np.array([swept.complete(one) for one in choices])
+        if len(told.space.knobs) < len(arena.space.knobs):
+            return np.array([swept.complete(one) for one in choices])
+        both = zip(told.space.knobs, arena.space.knobs, strict=True)
+        places = [[all_.values.index(v) for v in some.values] for some, all_ in both]
+        columns = zip(places, choices.T, strict=True)
+        return np.array([np.array(own)[column] for own, column in columns]).T
 
     def reward_all(told: Task, choices: Ints, accuracies: Floats) -> Any:
         return arena.rewards(goal, pairs(told, choices), accuracies)

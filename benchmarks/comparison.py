@@ -152,6 +152,7 @@ def main() -> None:
     names = arguments.only or list(entries())
     todo = missing(arguments.problems, goals, names, arguments.seeds, done)
     print(f"{len(done)} runs are known, {len(todo)} to make")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the workers: small matrices
     context = get_context("spawn")
     started = time.monotonic()
     with (

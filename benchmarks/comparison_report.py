@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from arena import PROBLEMS
 from comparison import CALLS, QUERIES, RUNS
-from contestants import entries
+from contestants import FAST, PHASE, SLOW, entries
 from numpy.typing import NDArray
 from page import ROOT, cores, made_with, table, write_csv
 from scipy.stats import wilcoxon
@@ -283,11 +283,14 @@ baseline's. A search sees the first training of a network; its regret is judged 
 mean of the others: points of accuracy that the best pair has more, or the percentage by
 which the energy is higher. A query is a distinct network that is trained; a pair that
 breaks a limit is simulated and not trained. Runs end after {QUERIES[-1]:,} queries or
-5,000 simulator calls, the slow ones after 300 queries or 500 calls (pymoo 3,000); a run that ends sooner counts with what it had. A run that found nothing has the regret
-of the worst pair. Every contestant is told each trial before its next proposal. The
-settings of ours were chosen on {TUNED[0]}, {TUNED[1]}; the peers have their defaults
-(pymoo: 20 individuals). `-nested` and `sweep-` choose a network, an exact sweep its
-accelerator; a sweep counts as one call. {seeded}
+{FAST:,} simulator calls, those of guided and bayesian controllers and of Optuna after
+300 queries or {SLOW} calls, pymoo's after 300 or 3,000; a run that ends sooner counts
+with what it had. A run that found nothing has the regret of the worst pair. Every
+contestant is told each trial before its next proposal. The settings of ours were chosen
+on {TUNED[0]}, {TUNED[1]}; the peers have their defaults (pymoo: 20 individuals).
+`-nested` and `sweep-` choose a network, an exact sweep its accelerator; a sweep counts
+as one call. `fixed-` runs on the baseline; `phases-` has {PHASE} trials for the
+accelerator first; `nested-` has 50 trials of networks an accelerator. {seeded}
 
 ![Regret against queries](regret_by_queries.png)
 

@@ -18,7 +18,10 @@ from numpy.typing import NDArray
 from nahas.controller import CONTROLLERS
 from nahas.controller.controller import Controller, Informed, ScalarFeedback
 from nahas.controller.exact_sweep import ExactSweep
+from nahas.controller.fixed_accelerator import FixedAccelerator
 from nahas.controller.judgement import Task
+from nahas.controller.nested import Nested as NestedSearches
+from nahas.controller.phases import Phases
 from nahas.controller.trial import Trial
 from nahas.search_space.space import SearchSpace
 
@@ -27,6 +30,8 @@ SLOW = 500
 """Simulator calls of a contestant whose proposal takes milliseconds."""
 FAST = 5_000
 """Of all others."""
+PHASE = 100
+"""Trials of the first phase where the accelerator is searched before the network."""
 
 
 class Contestant(Protocol):
@@ -238,13 +243,27 @@ def pymoo(*, nested: bool) -> Callable[[Arena, Goal, Task, int], Contestant]:
     return make
 
 
+def in_mode(mode: str, name: str) -> Callable[[Arena, Goal, Task, int], Contestant]:
+    """A controller of a name in another mode than jointly, with the mode's defaults."""
+
+    def make(arena: Arena, goal: Goal, task: Task, seed: int) -> Contestant:
+        inner = CONTROLLERS[name]
+        around = {
+            "fixed": lambda: FixedAccelerator(inner()),
+            "phases": lambda: Phases(inner(), inner(), first=PHASE),
+            "nested": lambda: NestedSearches(inner(), inner()),
+        }
+        return Ours(around[mode](), task, seed)
+
+    return make
+
+
 def entries() -> dict[str, Entry]:
     """Every contestant by name."""
     warnings.filterwarnings("ignore", module="optuna")
     found = {}
     for name in CONTROLLERS:
-        informed = isinstance(CONTROLLERS[name](), Informed)
-        slow = informed and not name.startswith("sweep-")
+        slow = "guided" in name or "bayesian" in name
         calls, queries = (SLOW, 300) if slow else (FAST, 1_000)
         seeds = 10 if "bayesian" in name else 20
         found[name] = Entry(ours(name), calls, seeds, queries)
@@ -252,7 +271,6 @@ def entries() -> dict[str, Entry]:
         found[f"sweep-{name}"] = Entry(swept(name))
     for kind, constrained in (("tpe", False), ("tpe", True), ("nsga2", True)):
         label = f"optuna-{kind}" + ("-constrained" if constrained else "")
-        seeds = 10 if kind == "tpe" else 20
         for nested in (False, True):
             make = optuna(kind, constrained=constrained, nested=nested)
             full = f"{label}-nested" if nested else label
@@ -260,4 +278,9 @@ def entries() -> dict[str, Entry]:
     for nested in (False, True):
         label = "pymoo-nested" if nested else "pymoo"
         found[label] = Entry(pymoo(nested=nested), 3_000, 20, 300, peer=True)
+    for mode in ("fixed", "phases", "nested"):
+        for name in ("evolution", "ppo"):
+            found[f"{mode}-{name}"] = Entry(in_mode(mode, name))
+    for mode in ("fixed", "phases"):
+        found[f"{mode}-guided"] = Entry(in_mode(mode, "guided"), SLOW, 20, 300)
     return found
