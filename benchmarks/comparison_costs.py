@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nahas.accelerator.machines import area_mm2
 from nahas.accelerator.metrics import Metrics
 from nahas.controller.truth import Problem, Progress, Truth
 from nahas.controller.truth_cache import digest, truth_of
@@ -71,3 +72,30 @@ def all_costs(
     recorded = _Recorded(problem.networks, problem.platform, problem.axes, own)
     truth = truth_of(recorded, folder, progress)
     return truth, AllCosts(*(np.load(file, mmap_mode="r") for file in files))
+
+
+@dataclass(frozen=True, eq=False)
+class _Remembered(Problem):
+    """A problem whose costs were simulated before; it knows no more than costs."""
+
+    costs: AllCosts | None = None
+
+    def simulate(self, progress: Progress | None = None) -> Iterator[Metrics]:
+        assert self.costs is not None
+        area = area_mm2(self.axes.machines, self.platform)
+        unknown = np.zeros(len(area), np.int64)
+        for k in range(len(self.networks)):
+            latency = np.array(self.costs.latency_ms[k])
+            energy = np.array(self.costs.energy_mj[k])
+            yield Metrics(
+                latency, energy, area, np.zeros(len(area)), unknown,
+                np.isfinite(latency), unknown.astype(np.int8), unknown, unknown, (),
+            )  # fmt: skip
+            if progress is not None:
+                progress(k + 1, len(self.networks))
+
+
+def remembered(problem: Problem, folder: Path) -> Problem:
+    """The problem, whose costs are simulated at most once, to count pairs by."""
+    _, costs = all_costs(problem, folder)
+    return _Remembered(problem.networks, problem.platform, problem.axes, costs)

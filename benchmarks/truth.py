@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
+from comparison_costs import remembered
 from page import ROOT, command, cores, made_with, table, write_csv
 
 from nahas.accelerator.grid import BASELINE
@@ -95,7 +96,8 @@ def scored_problem(name: str, data: Path) -> ScoredProblem:
 
 def pose(problem: ScoredProblem, cache: Path) -> Posed:
     limits = Limits(max_area_mm2=float(area_mm2([BASELINE])[0]))
-    found = answer(problem, limits, cache)
+    once = replace(problem, problem=remembered(problem.problem, cache))
+    found = answer(once, limits, cache)
     started = time.perf_counter()
     answer(problem, limits, cache)
     again = time.perf_counter() - started
@@ -107,6 +109,7 @@ def pose(problem: ScoredProblem, cache: Path) -> Posed:
 def cpu_ms(problem: Problem) -> float:
     """CPU time a network, contenders included, of every fortieth network."""
     some = replace(problem, networks=problem.networks[::40])
+    Truth.of(replace(problem, networks=problem.networks[:1]))  # which compiles
     started = time.process_time()
     Truth.of(some)
     return 1e3 * (time.process_time() - started) / len(some.networks)
@@ -132,7 +135,7 @@ def goals(found: Answer) -> list[Goal]:
 def check(found: Answer) -> tuple[list[tuple[str, float, float]], bool]:
     """Maxima and front over all pairs of some networks, beside the truth's."""
     whole = found.problem.problem
-    some = replace(whole, networks=whole.networks[::EVERY])
+    some = Problem(whole.networks[::EVERY], whole.platform, whole.axes)
     judged, asked = found.problem.judged[::EVERY], goals(found)
     rows = np.flatnonzero(found.truth.network % EVERY == 0)
     truth = Truth(
@@ -239,7 +242,7 @@ def write_page(posed: dict[str, Posed]) -> None:
     targets = table(
         ("problem", "quantile", "target, ms", "pairs that reach it",
          "best accuracy, %", "chosen by the first training, %"),
-        ((name, f"{t.quantile:.0%}", f"{t.latency_ms:.5f}", f"{100 * t.share:.2f} %",
+        ((name, f"{t.quantile:.0%}", f"{t.latency_ms:.5f}", f"{100 * t.share:.3g} %",
           f"{100 * t.best.accuracy:.3f}", f"{100 * seen:.3f}")
          for name, one in posed.items()
          for t, seen in zip(one.found.targets, chosen_by_noise(one), strict=True)),
@@ -273,7 +276,7 @@ area is at most the baseline's, {limit:.2f} mm2. The front is that of accuracy, 
 and energy; its hypervolume is the part of the box from the best of each to a
 tenth of the front's extent beyond its worst. CPU time is that of all threads for a
 network on all accelerators and its contenders, measured on every fortieth network, as
-other work shared the machine; an answer simulates every pair twice, once for the
+other work shared the machine; `nahas truth` simulates every pair twice, once for the
 contenders and once to count who reaches the targets. `again` is the wall time of an
 answer that has been given before, which reads what was kept.
 
