@@ -176,15 +176,18 @@ def draw(runs: Runs, by: str) -> None:
         goals = [goal for one, goal in asked if one == problem]
         for axes, goal in zip(row, goals, strict=False):
             for name in DRAWN:
-                own = runs.get((problem, goal, name), {})
+                own = runs.get((problem, goal, name))
+                if own is None:
+                    continue
                 xs, ys = curve(own, points, by)
                 peer = name in entries() and entries()[name].peer
                 axes.plot(
                     xs, 100 * np.array(ys), "--" if peer else "-", label=name,
                     linewidth=2.5 if name == BEST else 1.2,
                 )  # fmt: skip
-            axes.set(xscale="log", yscale="symlog", title=f"{problem}, {goal}")
+            axes.set(xscale="log", title=f"{problem}, {goal}")
             axes.set_yscale("symlog", linthresh=0.1)
+            axes.set_ylim(bottom=0)
             axes.title.set_fontsize(9)
         row[0].set_ylabel("mean regret, points or %")
     for axes in panels[-1]:
@@ -199,13 +202,18 @@ def draw(runs: Runs, by: str) -> None:
 def curve(
     runs: dict[int, dict[str, Any]], points: tuple[int, ...], by: str
 ) -> tuple[list[int], list[float]]:
-    """Mean regret at the points that all runs have reached."""
+    """Mean regret at the points that some run has reached.
+
+    A run that ended before counts with what it had.
+    """
     xs, ys = [], []
     for point in points:
         states = [run[f"by_{by}"].get(str(point)) for run in runs.values()]
-        if states and all(states):
+        if any(states):
+            ends = [run["end"] for run in runs.values()]
+            known = [state or end for state, end in zip(states, ends, strict=True)]
             xs.append(point)
-            ys.append(float(np.mean([state["regret"] for state in states])))
+            ys.append(float(np.mean([state["regret"] for state in known])))
     return xs, ys
 
 
@@ -266,6 +274,9 @@ def write_page(runs: Runs, against: list[Any]) -> None:
         if ahead
         else "None."
     )
+    # The least p of the test with S seeds is 2^(1 - S).
+    able = sum(2.0 ** (1 - row[7]) * len(against) < SIGNIFICANT for row in against)
+    possible = f"With the seeds at hand {able} of them could be significant at all."
     counts = sorted({len(own) for own in runs.values()})
     seeded = f"Seeds of a cell: {', '.join(map(str, counts))}."
     text = f"""# Every controller and the tuners people use, where the optimum is known
@@ -290,7 +301,8 @@ contestant is told each trial before its next proposal. The settings of ours wer
 on {TUNED[0]}, {TUNED[1]}; the peers have their defaults (pymoo: 20 individuals).
 `-nested` and `sweep-` choose a network, an exact sweep its accelerator; a sweep counts
 as one call. `fixed-` runs on the baseline; `phases-` has {PHASE} trials for the
-accelerator first; `nested-` has 50 trials of networks an accelerator. {seeded}
+accelerator first; `nested-` has 50 trials of networks an accelerator. In the pictures
+a run that has ended counts with what it had. {seeded}
 
 ![Regret against queries](regret_by_queries.png)
 
@@ -312,8 +324,9 @@ quartiles, in points or percent; the ratio is of means.
 
 Each peer against `{BEST}` in {len(against)} cells of problem, goal and queries (30,
 100, 300), paired over seeds, Wilcoxon's signed-rank test, Holm's correction over all
-cells, at {SIGNIFICANT}. `{BEST}` is significantly ahead in {len(behind)}. A peer is
-significantly ahead in {len(ahead)}:
+cells, at {SIGNIFICANT}. {possible}
+`{BEST}` is significantly ahead in {len(behind)}. A peer is significantly ahead in
+{len(ahead)}:
 
 {said}
 
