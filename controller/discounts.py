@@ -37,8 +37,14 @@ def check_monotone(reward: object) -> Reward:
     """The reward, if it never rises with a cost.
 
     Raises:
-        ValueError: If it may.
+        ValueError: If it may, or if it gains from a power below its target, of which
+            there is no bound: power is no sum over operators.
     """
+    if isinstance(reward, Reward) and reward.power_mw is not None and reward.p < 0:
+        raise ValueError(
+            "`p` must be 0 where power has a target: bounds know none of power, so it "
+            f"must not add to the reward. Received {reward.p!r} (in reward.p)."
+        )
     if isinstance(reward, Reward) and (
         reward.form in MONOTONE or not reward.targets or reward.beta == 0
     ):

@@ -123,6 +123,12 @@ def question(
     """
     if not 0 < strength < np.inf:
         raise ValueError(f"`strength` must be a number above 0. Received {strength!r}.")
+    if config.search.minimise or config.limits.min_accuracy is not None:
+        raise ValueError(
+            "`min_accuracy` and `minimise` must be left out: what is proven is the "
+            "highest reward within limits on costs. Received "
+            f"{config.limits.min_accuracy!r} and {config.search.minimise!r}."
+        )
     space = make_space(config)
     names = [knob.name for knob in space.knobs]
     own = np.array([d for d, n in enumerate(names) if not n.startswith(PREFIX)])

@@ -44,3 +44,9 @@ def test_a_reward_that_may_rise_with_a_cost_is_refused():
     with pytest.raises(ValueError, match="Received 'function'"):
         check_monotone(lambda accuracy, metrics: accuracy)
     assert check_monotone(Reward(form="absolute")).targets == {}
+
+
+def test_a_power_below_its_target_may_not_add_to_the_reward():
+    with pytest.raises(ValueError, match="where power has a target"):
+        check_monotone(Reward(power_mw=500.0, p=-0.07, q=-0.07))
+    assert check_monotone(Reward(power_mw=500.0)).p == 0.0

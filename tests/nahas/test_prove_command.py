@@ -109,6 +109,7 @@ def test_that_nothing_keeps_the_limits_is_an_answer(capsys, study):
         (["--minutes", "0"], "`--minutes` must be positive"),
         (["--strength", "-1"], "`strength` must be a number above 0"),
         (["--set", "reward.form=absolute"], "never rises with a cost"),
+        (["--set", "limits.min_accuracy=0.7"], "`min_accuracy` and `minimise` must be"),
         (["--space", "s1"], "must be of space b0"),
         (["--accuracy", "proxy"], "nahas prove STUDY"),
         (["--accuracy", "table:nowhere.csv"], "nowhere.csv"),
