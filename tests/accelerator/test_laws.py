@@ -174,7 +174,8 @@ def test_more_pes_bandwidth_or_memory_are_never_slower(pair, weights, data):
     platform = replace(data.draw(PLATFORMS), weights=weights)
     found = evaluate(workload([rows]), [machine, *more_of(machine, data)], platform)
     assert (found.latency_ms[1:] <= found.latency_ms[0]).all()
-    assert found.feasible.all()
+    # Some networks are too large for the smallest machines.
+    assert (found.feasible[1:] >= found.feasible[0]).all()
 
 
 @some

@@ -101,10 +101,23 @@ def test_where_trainings_fail_less_is_expected():
     """Those with the first knob at 2 fail, and at 0 none does."""
     worked = {(a, b): 0.5 + 0.05 * b for a in (0, 1) for b in range(3)}
     model, other = learned(worked), learned(worked | {(2, 0): None, (2, 1): None})
-    one, _ = improvement(model, [(2, 2)], 0.5)
-    two, needless = improvement(other, [(2, 2), (2, 0)], 0.5)
-    assert two[0] < one[0] / 2
+    rows, sizes = np.array([(2, 2), (0, 0)]), np.tile(SIZES, (2, 1))
+    assert model.chance(rows, sizes, 0.0).tolist() == [1.0, 1.0]
+    found = other.chance(rows, sizes, 0.0)
+    assert found[0] < 0.5
+    assert found[1] == 1.0  # it is known to work
+    _, needless = improvement(other, [(2, 2), (2, 0)], 0.5)
     assert needless.tolist() == [False, True]
+
+
+def test_a_floor_is_as_likely_as_the_process_says():
+    model = learned({(a, b): 0.5 + 0.05 * b for a in (0, 1) for b in range(3)})
+    rows, sizes = np.array([(0, 0), (0, 2), (2, 1)]), np.tile(SIZES, (3, 1))
+    reached, missed, likely = model.chance(rows, sizes, 0.6)[[1, 0, 2]]
+    assert (reached, missed) == (1.0, 0.0)  # both are known
+    assert 0 < likely < 1
+    low, high = (model.chance(rows, sizes, floor)[2] for floor in (0.3, 0.9))
+    assert high < likely < low
 
 
 # The evolution.

@@ -1,5 +1,6 @@
 """The accelerator that is proposed is the best there is, found by judging every one."""
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -151,7 +152,7 @@ def test_a_space_without_accelerators_is_refused():
 
 @pytest.mark.parametrize("make", [PredictorGuided, Bayesian])
 def test_one_that_is_told_the_task_is_told_it_inside(make):
-    """Its pairs get their networks' best accelerators, which it then learns of."""
+    """It is told of networks alone, each with its best accelerator."""
     inner = make(first=4, candidates=4, generations=1, parents=2)
     sweep, asked, learned = ExactSweep(inner), task(), []
     sweep.inform(asked)
@@ -164,7 +165,17 @@ def test_one_that_is_told_the_task_is_told_it_inside(make):
     nothing = (None, None, None, None, None)
     trial = Trial(1, tuple(row.tolist()), "trained", *nothing, 0.5, True, 0.0)
     sweep.update([trial])
-    assert learned == [trial]
+    network = tuple(row[best.network_knobs].tolist())
+    assert learned == [replace(trial, choices=network)]
+
+
+def test_a_space_of_swept_networks_holds_the_best_pairs():
+    asked = task()
+    best = BestAccelerator(asked)
+    assert best.networks.size == 4
+    for choices in np.ndindex(2, 2):
+        expected = asked.space.decode(best.complete(np.array(choices)))
+        assert best.networks.decode(choices) == expected
 
 
 def test_a_whole_grid():
