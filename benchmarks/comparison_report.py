@@ -277,6 +277,8 @@ def write_page(runs: Runs, against: list[Any]) -> None:
     # The least p of the test with S seeds is 2^(1 - S).
     able = sum(2.0 ** (1 - row[7]) * len(against) < SIGNIFICANT for row in against)
     possible = f"With the seeds at hand {able} of them could be significant at all."
+    unknown = sorted(entries().keys() - {name for _, _, name in runs})
+    absent = f"Not run yet: {', '.join(unknown)}." if unknown else ""
     counts = sorted({len(own) for own in runs.values()})
     seeded = f"Seeds of a cell: {', '.join(map(str, counts))}."
     text = f"""# Every controller and the tuners people use, where the optimum is known
@@ -302,7 +304,7 @@ on {TUNED[0]}, {TUNED[1]}; the peers have their defaults (pymoo: 20 individuals)
 `-nested` and `sweep-` choose a network, an exact sweep its accelerator; a sweep counts
 as one call. `fixed-` runs on the baseline; `phases-` has {PHASE} trials for the
 accelerator first; `nested-` has 50 trials of networks an accelerator. In the pictures
-a run that has ended counts with what it had. {seeded}
+a run that has ended counts with what it had. {seeded} {absent}
 
 ![Regret against queries](regret_by_queries.png)
 
