@@ -28,7 +28,7 @@ Runs = dict[tuple[str, str, str], dict[int, dict[str, Any]]]
 RESULTS = ROOT / "results" / "comparison"
 BEST, YARDSTICK = "sweep-guided", "sweep-random"
 TUNED = ("macro-224", "latency 50 %")
-"""Where the settings of our controllers were chosen; all else is only reported."""
+"""Where choices among our own were made; all else is only reported."""
 JUDGED = (30, 100, 300)
 SIGNIFICANT = 0.05
 DRAWN = (
@@ -299,8 +299,9 @@ breaks a limit is simulated and not trained. Runs end after {QUERIES[-1]:,} quer
 {FAST:,} simulator calls, those of guided and bayesian controllers and of Optuna after
 300 queries or {SLOW} calls, pymoo's after 300 or 3,000; a run that ends sooner counts
 with what it had. A run that found nothing has the regret of the worst pair. Every
-contestant is told each trial before its next proposal. The settings of ours were chosen
-on {TUNED[0]}, {TUNED[1]}; the peers have their defaults (pymoo: 20 individuals).
+contestant is told each trial before its next proposal. The kernel of
+`bayesian` and which of ours is called the best were chosen on {TUNED[0]}, {TUNED[1]};
+all else has its defaults (pymoo: 20 individuals).
 `-nested` and `sweep-` choose a network, an exact sweep its accelerator; a sweep counts
 as one call. `fixed-` runs on the baseline; `phases-` has {PHASE} trials for the
 accelerator first; `nested-` has 50 trials of networks an accelerator. In the pictures
