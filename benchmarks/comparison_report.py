@@ -186,6 +186,9 @@ def draw(runs: Runs, by: str) -> None:
                     linewidth=2.5 if name == BEST else 1.2,
                 )  # fmt: skip
             axes.set(xscale="log", title=f"{problem}, {goal}")
+            if not any(line.get_xdata().size for line in axes.lines):
+                few = f"fewer than {points[0]} networks\nkeep the target"
+                axes.text(0.5, 0.5, few, transform=axes.transAxes, ha="center")
             axes.set_yscale("symlog", linthresh=0.1)
             axes.set_ylim(bottom=0)
             axes.title.set_fontsize(9)
