@@ -150,8 +150,8 @@ def main() -> None:
     rows = [json.loads(line) for line in path.open()] if path.exists() else []
     done = {(r["problem"], r["goal"], r["name"], r["seed"]) for r in rows}
     names = arguments.only or list(entries())
-    todo = missing(arguments.problems, goals, names, arguments.seeds, done)
-    print(f"{len(done)} runs are known, {len(todo)} to make")
+    unmade = missing(arguments.problems, goals, names, arguments.seeds, done)
+    print(f"{len(done)} runs are known, {len(unmade)} to make")
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the workers: small matrices
     context = get_context("spawn")
     started = time.monotonic()
@@ -159,13 +159,13 @@ def main() -> None:
         path.open("a") as file,
         ProcessPoolExecutor(arguments.jobs, mp_context=context) as pool,
     ):
-        waiting = [pool.submit(_task, *one, arguments.data) for one in todo]
+        waiting = [pool.submit(_task, *one, arguments.data) for one in unmade]
         for count, future in enumerate(as_completed(waiting), start=1):
             file.write(json.dumps(future.result()) + "\n")
             file.flush()
             if count % 50 == 0:
-                left = (time.monotonic() - started) / count * (len(todo) - count)
-                print(f"{count} of {len(todo)}, {left / 60:.0f} min left", flush=True)
+                left = (time.monotonic() - started) / count * (len(unmade) - count)
+                print(f"{count} of {len(unmade)}, {left / 60:.0f} min left", flush=True)
 
 
 if __name__ == "__main__":
