@@ -156,6 +156,7 @@ def draw(found: dict[tuple[str, str, str, str, str], list[Outcome]]) -> None:
                 range(len(goals)), [goal.split(" ", 1)[1] for goal in goals]
             )
             axes.set_yscale("symlog", linthresh=0.1)
+            axes.set_ylim(bottom=0)
             axes.set(title=f"{problem}, {chooser}", xlabel="latency target")
         row[0].set_ylabel("regret, points")
     panels[0][0].legend(fontsize=8)

@@ -95,13 +95,11 @@ class PredictorGuided:
         """
         # The simulator takes a second to import.
         from nahas.controller.appraisal import reward_all
-        from nahas.search_space.joint import PREFIX
+        from nahas.search_space.joint import network_knobs
 
         self._judge = partial(reward_all, task)
         self._told = task.space.cardinalities
-        names = [knob.name for knob in task.space.knobs]
-        network = [d for d, n in enumerate(names) if not n.startswith(PREFIX)]
-        self._knobs = np.array(network or range(len(names)), np.int64)
+        self._knobs = network_knobs(task.space)
 
     def setup(self, cardinalities: Choices, *, seed: int) -> None:
         """Start on the space that was told of, knowing no accuracy.

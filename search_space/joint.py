@@ -157,3 +157,14 @@ def joint_space(
         )
     name = f"{networks.name} x accelerators"
     return product(name, (networks, accelerator_space(also)), Candidate)
+
+
+def network_knobs(space: SearchSpace) -> NDArray[np.int64]:
+    """[d] places of the knobs that are not the accelerator's; all where all are.
+
+    >>> network_knobs(joint_space("s1")).tolist() == list(range(34))
+    True
+    """
+    names = [knob.name for knob in space.knobs]
+    own = [d for d, name in enumerate(names) if not name.startswith(PREFIX)]
+    return np.array(own or range(len(names)), np.int64)
