@@ -4,13 +4,11 @@ Costs are looked up in arrays that hold the simulator's figures, and accuracies 
 table, so that a search takes as long as its controller thinks.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal
-from unittest.mock import patch
+from typing import Literal
 
 import numpy as np
 from comparison_costs import AllCosts, all_costs
@@ -20,9 +18,8 @@ from truth import scored_problem
 from nahas.accelerator.grid import BASELINE, grid_shape
 from nahas.accelerator.machines import area_mm2
 from nahas.controller.appraisal import Prospects
-from nahas.controller.judgement import Task
 from nahas.controller.reward import Least, Limits, Reward
-from nahas.controller.trial import Trial
+from nahas.controller.trial import Status, Trial
 from nahas.controller.true_front import Front
 from nahas.controller.truth import Truth
 from nahas.search_space.joint import joint_space
@@ -32,6 +29,7 @@ from nahas.truths import ScoredProblem
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+GRID_SHAPE = grid_shape()
 PROBLEMS = ("macro-224", "macro-32", "b0-stages")
 _CANNOT_RUN = 2.0  # violation of a pair that no limit of bytes explains, as `judge` has
 
@@ -108,7 +106,7 @@ class Arena:
         """[B] networks and [B] accelerators of choices [B, D]."""
         split = len(self.networks.knobs)
         networks = self.index[tuple(choices[:, :split].T)]
-        return networks, np.ravel_multi_index(choices[:, split:].T, grid_shape())
+        return networks, np.ravel_multi_index(tuple(choices[:, split:].T), GRID_SHAPE)
 
     def violations(self, goal: Goal, networks: Ints, places: Ints) -> Floats:
         """[B] relative excess over the limits."""
@@ -146,24 +144,23 @@ class Arena:
 
     def trial(self, goal: Goal, number: int, choices: Ints) -> Trial:
         """What a search is told of a pair."""
-        [network], [place] = self.places(choices[None])
-        violation = float(
-            self.violations(goal, np.array([network]), np.array([place]))[0]
-        )
+        networks, places = self.places(choices[None])
+        network, place = int(networks[0]), int(places[0])
         latency = float(self.costs.latency_ms[network, place])
         energy = float(self.costs.energy_mj[network, place])
-        told = Trial(
-            number, tuple(choices.tolist()), "rejected", None, latency, energy,
-            float(self.area_mm2[place]), None, None, False, violation,
-        )  # fmt: skip
-        if violation > 0:
-            return told
-        accuracy = float(self.problem.seen[network])
-        short = float(goal.limits.shortfall(accuracy))
-        [reward] = goal.rewards(np.array([accuracy]), np.array([energy]))
-        return replace(
-            told, status="trained", accuracy=accuracy, violation=short,
-            feasible=not short, reward=float(reward),
+        area = float(self.area_mm2[place])
+        violation = _CANNOT_RUN
+        if latency < np.inf:
+            violation = float(goal.violations(latency, area))
+        accuracy = short = reward = None
+        status: Status = "rejected"
+        if violation == 0:
+            status, accuracy = "trained", float(self.problem.seen[network])
+            violation = short = float(goal.limits.shortfall(accuracy))
+            reward = float(goal.rewards(accuracy, energy))
+        return Trial(
+            number, tuple(choices.tolist()), status, accuracy, latency, energy, area,
+            None, reward, short == 0, violation,
         )  # fmt: skip
 
     def regret(self, goal: Goal, network: int, place: int) -> float:
@@ -187,78 +184,6 @@ class Arena:
         latency, energy = self.costs.latency_ms[found], self.costs.energy_mj[found]
         points = np.stack([1.0 - accuracy, latency, energy], axis=1)
         return self.front.share(points) / self.front.hypervolume
-
-
-class SweptArena:
-    """The best accelerator of a network, looked up: `BestAccelerator` for an arena.
-
-    Attributes:
-        networks: The space of networks, for controllers that are told a task of it.
-    """
-
-    def __init__(self, arena: Arena, goal: Goal) -> None:
-        split = len(arena.networks.knobs)
-        self.network_knobs = np.arange(split)
-        self.networks = arena.networks
-        self._arena, self._goal = arena, goal
-        self._known: dict[int, Ints] = {}
-
-    def complete(self, network_choices: Ints) -> Ints:
-        """[D] the network's choices and those of its best accelerator."""
-        network = int(self._arena.index[tuple(network_choices)])
-        if network not in self._known:
-            self._known[network] = self._best(network)
-        return np.concatenate([network_choices, self._known[network]])
-
-    def _best(self, network: int) -> Ints:
-        """[7] of its contenders: who violates least, and asks least of those."""
-        arena, goal = self._arena, self._goal
-        first, last = np.searchsorted(arena.truth.network, (network, network + 1))
-        places, costs = arena.truth.place[first:last], arena.truth.costs
-        latency, energy = costs.latency_ms[first:last], costs.energy_mj[first:last]
-        area = costs.area_mm2[first:last]
-        broken = goal.violations(latency, area)
-        score = -goal.rewards(np.ones(len(places)), energy)
-        best = places[np.lexsort((area, energy, latency, score, broken))[0]]
-        return np.array(np.unravel_index(best, grid_shape()), np.int64)
-
-
-@contextmanager
-def looked_up(arena: Arena, goal: Goal) -> Iterator[Task]:
-    """The task; controllers told of it look up what they would simulate."""
-    task = Task(
-        arena.space, arena.problem.problem.platform, goal.limits, goal.reward, ""
-    )
-
-    swept = SweptArena(arena, goal)
-
-    def pairs(told: Task, choices: Ints) -> Ints:
-        """Choices of the arena's space, of those of one with fewer knobs or values."""
-        if told.space is arena.space:
-            return choices
-        if len(told.space.knobs) < len(arena.space.knobs):
-            return np.array([swept.complete(one) for one in choices])
-        both = zip(told.space.knobs, arena.space.knobs, strict=True)
-        places = [[all_.values.index(v) for v in some.values] for some, all_ in both]
-        columns = zip(places, choices.T, strict=True)
-        return np.array([np.array(own)[column] for own, column in columns]).T
-
-    def reward_all(told: Task, choices: Ints, accuracies: Floats) -> Any:
-        return arena.rewards(goal, pairs(told, choices), accuracies)
-
-    def prospects(told: Task, choices: Ints) -> Prospects:
-        return arena.prospects(goal, pairs(told, choices))
-
-    def best_accelerator(told: Task) -> SweptArena:
-        del told
-        return swept
-
-    with (
-        patch("nahas.controller.appraisal.reward_all", reward_all),
-        patch("nahas.controller.appraisal.prospects", prospects),
-        patch("nahas.controller.best_accelerator.BestAccelerator", best_accelerator),
-    ):
-        yield task
 
 
 def open_arena(name: str, data: Path, folder: Path) -> Arena:

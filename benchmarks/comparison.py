@@ -4,9 +4,10 @@
     python benchmarks/comparison.py --data ../shared/data
 
 A run is a contestant, a problem, a goal and a seed. It ends after its accuracy queries
-(distinct networks that were trained) or simulator calls. What it had found is kept in
-runs/comparison/runs.jsonl, where a run is not repeated; the page and its tables are
-made from there by `comparison_report.py` and lie in results/comparison/.
+(distinct networks that were trained) or trials. What it had found after so many queries
+and after so many simulated pairs is kept in runs/comparison/runs.jsonl, where a run is
+not repeated; the page and its tables are made from there by `comparison_report.py` and
+lie in results/comparison/.
 """
 
 import argparse
@@ -20,15 +21,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from arena import PROBLEMS, Arena, Goal, looked_up, open_arena
+from arena import PROBLEMS, Arena, Goal, open_arena
 from contestants import Contestant, Entry, entries
+from lookup import Lookup, looked_up
 from page import ROOT
 
 from nahas.controller.controller import rank_key
 from nahas.controller.trial import Trial
 
 QUERIES = (10, 30, 100, 300, 1_000)
-CALLS = (30, 100, 300, 1_000, 3_000)
+CALLS = tuple(m * 10**k for k in range(1, 9) for m in (1, 3))
 SEEDS = 20
 RUNS = ROOT / "runs" / "comparison"
 TRUTHS = ROOT / "runs" / "truth"
@@ -36,14 +38,15 @@ _arenas: dict[str, Arena] = {}
 
 
 class Record:
-    """What a run has found, noted at round numbers of queries and of calls."""
+    """What a run has found, noted at round numbers of queries and simulated pairs."""
 
-    def __init__(self, arena: Arena, goal: Goal) -> None:
-        self._arena, self._goal = arena, goal
+    def __init__(self, lookup: Lookup) -> None:
+        self._arena, self._goal = lookup.arena, lookup.goal
+        self._lookup = lookup
         self._best: Trial | None = None
-        self._trained: dict[int, None] = {}
+        self._trained: set[int] = set()
         self._pairs: set[tuple[int, int]] = set()
-        self.calls = 0
+        self.trials = 0
         self.by_queries: dict[int, Any] = {}
         self.by_calls: dict[int, Any] = {}
 
@@ -52,22 +55,36 @@ class Record:
         """Distinct networks that were trained."""
         return len(self._trained)
 
+    @property
+    def calls(self) -> int:
+        """Pairs simulated: of the trials, and of controllers to choose among them."""
+        return self.trials + self._lookup.simulated
+
+    def note(self) -> None:
+        """To be called before a trial is added, its controller's calls being made.
+
+        A number of calls that was passed since is noted with what was found before.
+        """
+        for calls in CALLS:
+            if calls <= self.calls and calls not in self.by_calls:
+                self.by_calls[calls] = self.state()
+
     def add(self, trial: Trial) -> None:
         """The next trial."""
-        self.calls += 1
-        if trial.accuracy is not None:
-            [network], [place] = self._arena.places(np.array([trial.choices]))
-            new = network not in self._trained
-            self._trained[int(network)] = None
-            self._pairs.add((int(network), int(place)))
-            if trial.feasible and (
-                self._best is None or rank_key(trial) > rank_key(self._best)
-            ):
-                self._best = trial
-            if new and self.queries in QUERIES:
-                self.by_queries[self.queries] = self.state()
-        if self.calls in CALLS:
-            self.by_calls[self.calls] = self.state()
+        self.note()
+        self.trials += 1
+        if trial.accuracy is None:
+            return
+        [network], [place] = self._arena.places(np.array([trial.choices]))
+        new = network not in self._trained
+        self._trained.add(int(network))
+        self._pairs.add((int(network), int(place)))
+        if trial.feasible and (
+            self._best is None or rank_key(trial) > rank_key(self._best)
+        ):
+            self._best = trial
+        if new and self.queries in QUERIES:
+            self.by_queries[self.queries] = self.state()
 
     def state(self) -> dict[str, float]:
         """Queries, calls, regret, whether anything was found, hypervolume share."""
@@ -80,29 +97,30 @@ class Record:
                 regret = arena.regret(goal, int(network), int(place))
         share = arena.share(*zip(*self._pairs, strict=True)) if self._pairs else 0.0
         return {
-            "queries": self.queries, "calls": self.calls, "regret": regret,
-            "found": self._best is not None, "share": share,
+            "queries": self.queries, "trials": self.trials, "calls": self.calls,
+            "regret": regret, "found": self._best is not None, "share": share,
         }  # fmt: skip
 
 
 def run(arena: Arena, goal: Goal, entry: Entry, seed: int) -> dict[str, Any]:
     """One search to its end."""
-    record = Record(arena, goal)
     seconds = 0.0
-    with looked_up(arena, goal) as task:
-        contestant: Contestant = entry.make(arena, goal, task, seed)
-        while record.queries < entry.queries and record.calls < entry.calls:
+    with looked_up(arena, goal) as lookup:
+        record = Record(lookup)
+        contestant: Contestant = entry.make(lookup, seed)
+        while record.queries < entry.queries and record.trials < entry.trials:
             started = time.process_time()
             choices = contestant.ask()
             seconds += time.process_time() - started
-            trial = arena.trial(goal, record.calls + 1, choices)
+            trial = arena.trial(goal, record.trials + 1, choices)
             record.add(trial)
             started = time.process_time()
             contestant.tell(trial)
             seconds += time.process_time() - started
+        record.note()
     return {
         "end": record.state(), "by_queries": record.by_queries,
-        "by_calls": record.by_calls, "cpu_ms": 1e3 * seconds / record.calls,
+        "by_calls": record.by_calls, "cpu_ms": 1e3 * seconds / record.trials,
     }  # fmt: skip
 
 

@@ -71,7 +71,9 @@ def all_costs(
         (folder / f"{named}.npz").unlink(missing_ok=True)
     recorded = _Recorded(problem.networks, problem.platform, problem.axes, own)
     truth = truth_of(recorded, folder, progress)
-    return truth, AllCosts(*(np.load(file, mmap_mode="r") for file in files))
+    return truth, AllCosts(
+        *(np.asarray(np.load(file, mmap_mode="r")) for file in files)
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
-from arena import Arena, Goal, SweptArena
+from arena import Goal
+from lookup import Lookup, SweptArena
 from numpy.typing import NDArray
 
 from nahas.controller import CONTROLLERS
@@ -27,7 +28,7 @@ from nahas.search_space.space import SearchSpace
 
 Ints = NDArray[np.int64]
 SLOW = 500
-"""Simulator calls of a contestant whose proposal takes milliseconds."""
+"""Trials of a contestant whose proposal takes milliseconds."""
 FAST = 5_000
 """Of all others."""
 PHASE = 100
@@ -51,15 +52,15 @@ class Entry:
     """A contestant of a name.
 
     Attributes:
-        make: (arena, goal, task, seed) -> the contestant.
-        calls: Most simulator calls of a run.
+        make: (lookup, seed) -> the contestant.
+        trials: Most trials of a run.
         seeds: How many of the seeds it runs with, at most.
         queries: Accuracy queries of a run.
         peer: Whether it is somebody else's.
     """
 
-    make: Callable[[Arena, Goal, Task, int], Contestant]
-    calls: int = FAST
+    make: Callable[[Lookup, int], Contestant]
+    trials: int = FAST
     seeds: int = 20
     queries: int = 1_000
     peer: bool = False
@@ -84,8 +85,8 @@ class Ours:
 class Nested:
     """A contestant over networks, each with its best accelerator."""
 
-    def __init__(self, inner: Contestant, arena: Arena, goal: Goal) -> None:
-        self._inner, self._best = inner, SweptArena(arena, goal)
+    def __init__(self, inner: Contestant, best: SweptArena) -> None:
+        self._inner, self._best = inner, best
 
     def ask(self) -> Ints:  # noqa: D102
         return self._best.complete(self._inner.ask())
@@ -202,58 +203,58 @@ def _ordered(knob: Any) -> bool:
     return all(isinstance(value, (int, float)) for value in knob.values)
 
 
-def ours(name: str) -> Callable[[Arena, Goal, Task, int], Contestant]:
+def ours(name: str) -> Callable[[Lookup, int], Contestant]:
     """A controller of a name over pairs."""
-    return lambda arena, goal, task, seed: Ours(CONTROLLERS[name](), task, seed)
+    return lambda lookup, seed: Ours(CONTROLLERS[name](), lookup.task, seed)
 
 
-def swept(name: str) -> Callable[[Arena, Goal, Task, int], Contestant]:
+def swept(name: str) -> Callable[[Lookup, int], Contestant]:
     """A controller of a name over networks, each with its best accelerator."""
-    return lambda arena, goal, task, seed: Ours(
-        ExactSweep(CONTROLLERS[name]()), task, seed
-    )
+    return lambda lookup, seed: Ours(ExactSweep(CONTROLLERS[name]()), lookup.task, seed)
 
 
 def optuna(
     kind: str, *, constrained: bool, nested: bool
-) -> Callable[[Arena, Goal, Task, int], Contestant]:
+) -> Callable[[Lookup, int], Contestant]:
     """Optuna's sampler of a kind, with its defaults."""
 
-    def make(arena: Arena, goal: Goal, task: Task, seed: int) -> Contestant:
+    def make(lookup: Lookup, seed: int) -> Contestant:
         import optuna as library
 
         kinds = {
             "tpe": library.samplers.TPESampler,
             "nsga2": library.samplers.NSGAIISampler,
         }
+        arena, goal = lookup.arena, lookup.goal
         space = arena.networks if nested else arena.space
         inner = Optuna(space, Losses(goal), kinds[kind](seed=seed), constrained)
-        return Nested(inner, arena, goal) if nested else inner
+        return Nested(inner, lookup.swept) if nested else inner
 
     return make
 
 
-def pymoo(*, nested: bool) -> Callable[[Arena, Goal, Task, int], Contestant]:
+def pymoo(*, nested: bool) -> Callable[[Lookup, int], Contestant]:
     """Who proposes with pymoo."""
 
-    def make(arena: Arena, goal: Goal, task: Task, seed: int) -> Contestant:
-        inner = Pymoo(arena.networks if nested else arena.space, Losses(goal), seed)
-        return Nested(inner, arena, goal) if nested else inner
+    def make(lookup: Lookup, seed: int) -> Contestant:
+        space = lookup.arena.networks if nested else lookup.arena.space
+        inner = Pymoo(space, Losses(lookup.goal), seed)
+        return Nested(inner, lookup.swept) if nested else inner
 
     return make
 
 
-def in_mode(mode: str, name: str) -> Callable[[Arena, Goal, Task, int], Contestant]:
+def in_mode(mode: str, name: str) -> Callable[[Lookup, int], Contestant]:
     """A controller of a name in another mode than jointly, with the mode's defaults."""
 
-    def make(arena: Arena, goal: Goal, task: Task, seed: int) -> Contestant:
+    def make(lookup: Lookup, seed: int) -> Contestant:
         inner = CONTROLLERS[name]
         around = {
             "fixed": lambda: FixedAccelerator(inner()),
             "phases": lambda: Phases(inner(), inner(), first=PHASE),
             "nested": lambda: NestedSearches(inner(), inner()),
         }
-        return Ours(around[mode](), task, seed)
+        return Ours(around[mode](), lookup.task, seed)
 
     return make
 
@@ -263,10 +264,11 @@ def entries() -> dict[str, Entry]:
     warnings.filterwarnings("ignore", module="optuna")
     found = {}
     for name in CONTROLLERS:
-        slow = "guided" in name or "bayesian" in name
-        calls, queries = (SLOW, 300) if slow else (FAST, 1_000)
+        # What is left of a space by shrinking is soon searched through.
+        slow = "guided" in name or "bayesian" in name or name == "shrinking"
+        trials, queries = (SLOW, 300) if slow else (FAST, 1_000)
         seeds = 10 if "bayesian" in name else 20
-        found[name] = Entry(ours(name), calls, seeds, queries)
+        found[name] = Entry(ours(name), trials, seeds, queries)
     for name in ("ppo", "local", "reinforce"):
         found[f"sweep-{name}"] = Entry(swept(name))
     for kind, constrained in (("tpe", False), ("tpe", True), ("nsga2", True)):
@@ -274,7 +276,8 @@ def entries() -> dict[str, Entry]:
         for nested in (False, True):
             make = optuna(kind, constrained=constrained, nested=nested)
             full = f"{label}-nested" if nested else label
-            found[full] = Entry(make, SLOW, 20, 300, peer=True)
+            seeds = 10 if kind == "tpe" and not nested else 20
+            found[full] = Entry(make, SLOW, seeds, 300, peer=True)
     for nested in (False, True):
         label = "pymoo-nested" if nested else "pymoo"
         found[label] = Entry(pymoo(nested=nested), 3_000, 20, 300, peer=True)

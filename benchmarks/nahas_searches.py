@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from arena import Arena, Goal, looked_up
+from arena import Arena, Goal
+from lookup import looked_up
 from numpy.typing import NDArray
 
 from nahas.controller import CONTROLLERS
@@ -60,10 +61,10 @@ def searched(
     best: tuple[float, Ints] | None = None
     kept: tuple[float, Ints] | None = None
     reached = None
-    with looked_up(arena, goal) as task:
+    with looked_up(arena, goal) as lookup:
         if isinstance(controller, Informed):
-            controller.inform(task)
-        controller.setup(task.space.cardinalities, seed=seed)
+            controller.inform(lookup.task)
+        controller.setup(lookup.task.space.cardinalities, seed=seed)
         for number in range(1, TRIALS + 1):
             choices = controller.propose(1)[0]
             trial = trained(arena, reward, number, choices)
@@ -116,10 +117,10 @@ def broken(arena: Arena, goal: Goal, choices: Ints) -> bool:
 def frugal(arena: Arena, goal: Goal, controller: Controller, seed: int) -> float | None:
     """Relative excess of the least energy above the floor that a search found."""
     best: Trial | None = None
-    with looked_up(arena, goal) as task:
+    with looked_up(arena, goal) as lookup:
         if isinstance(controller, Informed):
-            controller.inform(task)
-        controller.setup(task.space.cardinalities, seed=seed)
+            controller.inform(lookup.task)
+        controller.setup(lookup.task.space.cardinalities, seed=seed)
         for number in range(1, TRIALS + 1):
             trial = arena.trial(goal, number, controller.propose(1)[0])
             if trial.feasible and (best is None or rank_key(trial) > rank_key(best)):

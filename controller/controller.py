@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # the simulator takes a second to import, which few need
 
 T = TypeVar("T")
 
-_ATTEMPTS = 20
+ATTEMPTS = 20
 
 
 @runtime_checkable
@@ -194,7 +194,7 @@ def unseen(
     After 20 draws it takes what comes: only a space that is nearly searched through
     needs more, and there a repeated proposal does no harm.
     """
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         choices = draw()
         if choices.tobytes() not in seen:
             break

@@ -9,9 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from nahas.controller.controller import uniform, unseen
-from nahas.controller.evolution import mutate
-from nahas.controller.nsga2 import crossover
+from nahas.controller.controller import ATTEMPTS, uniform
 
 Array = NDArray[np.float64]
 Choices = NDArray[np.int64]
@@ -49,10 +47,7 @@ def evolve(
     for generation in range(generations):
         if generation:
             best = points[np.lexsort((-worths, violations))[:parents]]
-        children = np.array(
-            [unseen(lambda: _child(best, cardinalities, rng), met)  # noqa: B023
-             for _ in range(candidates)]
-        )  # fmt: skip
+        children = new_children(best, cardinalities, rng, met, candidates)
         if not generation:
             others = uniform(rng, cardinalities, strangers)
             children = np.concatenate([children, others])
@@ -64,12 +59,47 @@ def evolve(
     return ranked
 
 
-def _child(
-    parents: Choices, cardinalities: Choices, rng: np.random.Generator
+def new_children(
+    parents: Choices,
+    cardinalities: Choices,
+    rng: np.random.Generator,
+    met: set[bytes],
+    count: int,
 ) -> Choices:
-    """[D] a mutant of a crossover of two parents."""
-    first, second = parents[rng.integers(len(parents), size=2)]
-    return mutate(crossover(first, second, rng), cardinalities, rng)
+    """[count, D] children that are not among those met, to which they are added.
+
+    What was met is drawn again, as `unseen` does it, but all at once: a proposal takes
+    a hundred children, and arrays of 2 parents cost as much as those of 60.
+    """
+    found = _children(parents, cardinalities, rng, count)
+    for attempt in range(ATTEMPTS):
+        keys = [child.tobytes() for child in found]
+        first = {key: row for row, key in reversed(list(enumerate(keys)))}
+        again = [row for row, key in enumerate(keys) if key in met or first[key] != row]
+        if not again or attempt == ATTEMPTS - 1:
+            break
+        found[again] = _children(parents, cardinalities, rng, len(again))
+    met.update(keys)
+    return found
+
+
+def _children(
+    parents: Choices, cardinalities: Choices, rng: np.random.Generator, count: int
+) -> Choices:
+    """[count, D] crossovers of two parents, each with one knob at another value.
+
+    Each knob is either parent's with equal chance. The knob that is moved is drawn from
+    those with a choice, its new value from the others; where none has, none is.
+    """
+    first, second = parents[rng.integers(len(parents), size=(2, count))]
+    children: Choices = np.where(rng.random(first.shape) < 0.5, first, second)
+    free = np.flatnonzero(cardinalities > 1)
+    if free.size:
+        knobs = free[rng.integers(free.size, size=count)]
+        rows, counts = np.arange(count), cardinalities[knobs]
+        moved = children[rows, knobs] + rng.integers(1, counts)
+        children[rows, knobs] = moved % counts
+    return children
 
 
 def random_allowed(
