@@ -112,7 +112,7 @@ class Lookup:
 
 @contextmanager
 def looked_up(arena: Arena, goal: Goal) -> Iterator[Lookup]:
-    """A search's task; controllers that are told it look up what they would simulate."""
+    """A search, whose controllers look up what they would simulate."""
     platform = arena.problem.problem.platform
     task = Task(arena.space, platform, goal.limits, goal.reward, "")
     found = Lookup(arena, goal, task, SweptArena(arena, goal))
