@@ -32,6 +32,7 @@ from nahas.controller.trial import Trial
 QUERIES = (10, 30, 100, 300, 1_000)
 CALLS = tuple(m * 10**k for k in range(1, 9) for m in (1, 3))
 SEEDS = 20
+BLOCK = 10
 RUNS = ROOT / "runs" / "comparison"
 TRUTHS = ROOT / "runs" / "truth"
 _arenas: dict[str, Arena] = {}
@@ -139,12 +140,16 @@ def missing(
     problems: Iterable[str], goals: Iterable[str], names: Iterable[str], seeds: int,
     done: set[tuple[str, str, str, int]],
 ) -> list[tuple[str, str, str, int]]:  # fmt: skip
-    """The runs that are still to be made; seed by seed, so that all grow together."""
+    """The runs that are still to be made, a block of seeds of all problems at a time.
+
+    A problem's costs are gigabytes that lie in memory while it is stayed with.
+    """
     known = entries()
     every = [
         (problem, goal, name, seed)
+        for first in range(0, seeds, BLOCK)
         for problem in problems
-        for seed in range(seeds)
+        for seed in range(first, min(first + BLOCK, seeds))
         for goal in goals
         for name in names
         if seed < known[name].seeds

@@ -276,7 +276,7 @@ def entries() -> dict[str, Entry]:
         for nested in (False, True):
             make = optuna(kind, constrained=constrained, nested=nested)
             full = f"{label}-nested" if nested else label
-            seeds = 10 if kind == "tpe" and not nested else 20
+            seeds = 10 if kind == "tpe" and not (nested and constrained) else 20
             found[full] = Entry(make, SLOW, seeds, 300, peer=True)
     for nested in (False, True):
         label = "pymoo-nested" if nested else "pymoo"

@@ -2,7 +2,7 @@
 
     python benchmarks/faults.py
 
-The tests' toy search (evolution, 300 trials, a training of 60 ms that fails for one
+The tests' toy search (evolution, 300 trials, a training of 30 ms that fails for one
 network in four) is broken in many ways, then continued to its end and compared with the
 unbroken run, trial by trial. Drivers and workers are real processes and get SIGKILL.
 Rows on Ray are made where Ray is installed. The figures go to results/faults/.
@@ -11,132 +11,38 @@ Rows on Ray are made where Ray is installed. The figures go to results/faults/.
 import argparse
 import os
 import random
-import resource
-import signal
 import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager, nullcontext, redirect_stderr
-from dataclasses import astuple, dataclass
 from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import jumping_clock
+from disk_faults import damage, flipped, full_disk, truncated, without_log
+from fault_bench import (
+    COLUMNS,
+    MILLISECONDS,
+    PROCESSES,
+    TRIALS,
+    Bench,
+    Row,
+    new_bench,
+    shown,
+)
 from page import ROOT, command, cores, made_with, table, write_csv
 from toys import toy_faults, toy_processes, toy_study
 
-from nahas.controller import pages
 from nahas.controller.ledger import Progress
 from nahas.controller.ray_pool import TASK
 from nahas.controller.rows import StudyError
-from nahas.controller.salvage import salvage
-from nahas.controller.store import FILE
-from nahas.controller.study import Study
 
 RESULTS = ROOT / "results" / "faults"
-COLUMNS = (
-    "fault", "times", "studies", "trials_twice", "equal_in_the_end", "trainings",
-    "trainings_again", "refused", "what_was_said",
-)  # fmt: skip
-TRIALS = 300
-MILLISECONDS = 30.0
 # A proposal is settled before this many more are: no training is struck twice.
 _APART = 5
-_PROCESSES = get_context("forkserver")
-_PROCESSES.set_forkserver_preload(
-    ["nahas.controller.search", "nahas.controller.evolution"]
-)
 _KILLS_A_STUDY = 10
-
-
-@dataclass(frozen=True)
-class Row:
-    """A line of the table; fields as in `COLUMNS`."""
-
-    fault: str
-    times: int
-    studies: int
-    twice: int
-    equal: int
-    trainings: int
-    again: int
-    refused: int = 0
-    said: str = ""
-
-    def __add__(self, other: "Row") -> "Row":
-        """Both as one line."""
-        ours, theirs = astuple(self)[1:-1], astuple(other)[1:-1]
-        counts = [a + b for a, b in zip(ours, theirs, strict=True)]
-        return Row(self.fault, *counts, said=self.said or other.said)
-
-    def cells(self) -> tuple[object, ...]:
-        """As the table has it."""
-        equal = "yes" if self.equal == self.studies else f"{self.equal} of them"
-        return (*astuple(self)[:4], equal, *astuple(self)[5:])
-
-
-@dataclass(frozen=True)
-class Bench:
-    """Where a fault is tried: a new study, and the log of its trainings."""
-
-    folder: Path
-    log: Path
-
-    def run(self, workers: int = 0, milliseconds: float = 0.0, **more: object) -> Study:
-        """The toy search, in this process."""
-        os.environ["TOY_LOG"] = str(self.log)
-        os.environ["TOY_MILLISECONDS"] = str(milliseconds)
-        parts = {"oracle": toy_study.Paced(), "space": toy_study.wide()}
-        return toy_study.run(self.folder, TRIALS, workers, **parts, **more)
-
-    def start(self, workers: int, engine: str) -> toy_faults.Started:
-        """The toy search, in a process of its own."""
-        driver = _PROCESSES.Process(target=drive, args=(self, workers, engine))
-        driver.start()
-        assert driver.pid is not None
-        return driver.pid, driver.join
-
-    def row(
-        self,
-        fault: str,
-        times: int,
-        unbroken: object,
-        said: str = "",
-        *,
-        refused: int = 0,
-    ) -> Row:
-        """What became of the study that lies here."""
-        study = Study(self.folder)
-        trials = [trial.number for trial in study.trials()]
-        begun = self.log.read_text().splitlines()
-        return Row(
-            fault,
-            times,
-            1,
-            len(trials) - len(set(trials)),
-            int(toy_study.outcomes(study) == unbroken),
-            len(set(begun)),
-            len(begun) - len(set(begun)),
-            refused,
-            said,
-        )
-
-
-def drive(bench: Bench, workers: int, engine: str) -> None:
-    """The body of a driver's process."""
-    with Path(os.devnull).open("w") as nowhere, redirect_stderr(nowhere):
-        bench.run(workers, MILLISECONDS, engine=engine)
-
-
-@contextmanager
-def new_bench() -> Iterator[Bench]:
-    """A bench in a folder of its own."""
-    with tempfile.TemporaryDirectory() as place:
-        yield Bench(Path(place) / "study", Path(place) / "networks.log")
 
 
 def kill_drivers(
@@ -164,7 +70,7 @@ def kill_workers(unbroken: object, kills: int, engine: str, seed: int) -> Row:
     """One driver, whose workers are killed at trainings at random moments."""
     with new_bench() as bench:
         note = bench.folder.with_name("struck")
-        child = _PROCESSES.Process(
+        child = PROCESSES.Process(
             target=struck, args=(bench, kills, engine, seed, note)
         )
         child.start()
@@ -198,60 +104,6 @@ def _on(engine: str) -> str:
     return "on Ray" if engine == "ray" else "of this machine"
 
 
-def damage(
-    fault: str,
-    break_it: Callable[[Bench, random.Random], None],
-    unbroken: object,
-    seed: int,
-) -> Row:
-    """A study's file is damaged: it is refused, salvaged and continued."""
-    with new_bench() as bench:
-        break_it(bench, random.Random(seed))
-        try:
-            bench.run()
-        except StudyError as error:
-            saved = Bench(bench.folder.with_name("saved"), bench.log)
-            found = salvage(bench.folder, saved.folder)
-            saved.run()
-            kept = f"{found.trials} trials and {found.trainings} trainings salvaged"
-            said = f"{_shown(error, bench)} (here {kept})"
-            return saved.row(fault, 1, unbroken, said, refused=1)
-        return bench.row(fault, 1, unbroken)
-
-
-def truncated(bench: Bench, moments: random.Random) -> None:
-    bench.run()
-    share = moments.uniform(0.05, 0.95)
-    toy_faults.change(bench.folder, lambda data: toy_faults.truncate(data, share))
-
-
-def flipped(bench: Bench, moments: random.Random) -> None:
-    bench.run()
-    count = (bench.folder / FILE).stat().st_size // pages.PAGE_BYTES
-    page = moments.randint(1, count)
-    toy_faults.change(bench.folder, lambda data: toy_faults.flip_page(data, page))
-
-
-def without_log(bench: Bench, moments: random.Random) -> None:
-    """A driver is killed, in its first or a later run, and its log is lost."""
-    if moments.random() < 0.5:
-
-        def stop(progress: Progress) -> None:
-            if progress.done >= TRIALS // 3:
-                raise KeyboardInterrupt
-
-        bench.run(progress=stop)
-    toy_faults.kill_driver(
-        lambda: bench.start(0, "local"),
-        bench.folder,
-        moments,
-        least=0.0,
-        most=1.0,
-        goal=toy_faults.settled(bench.folder) + 20,
-    )
-    toy_faults.lose_log(bench.folder)
-
-
 def two_drivers(unbroken: object, times: int, engines: Sequence[str]) -> Row:
     """While one drives, others try."""
     lines = []
@@ -263,66 +115,11 @@ def two_drivers(unbroken: object, times: int, engines: Sequence[str]) -> Row:
             try:
                 bench.run(1, engine=engines[i % len(engines)])
             except StudyError as error:
-                lines.append(_shown(error, bench))
+                lines.append(shown(error, bench))
         wait()
         fault = f"two drivers, the second {' or '.join(map(_on, engines))}"
         said = lines[-1] if lines else ""
         return bench.row(fault, times, unbroken, said, refused=len(lines))
-
-
-def full_disk(unbroken: object, kilobytes: int) -> Row:
-    """The study's file system is full after so many KB, then has room."""
-    mounted = _may_mount()
-    with tempfile.TemporaryDirectory() as place:
-        disk = Path(place) / "disk"
-        disk.mkdir()
-        bench = Bench(disk / "study", Path(place) / "networks.log")
-        note = Path(place) / "error"
-        with _small_disk(disk, kilobytes) if mounted else nullcontext():
-            most = 0 if mounted else kilobytes * 1024
-            child = _PROCESSES.Process(target=filled, args=(bench, most, note))
-            child.start()
-            child.join()
-            if mounted:
-                _mount("remount,size=64m", disk)
-            bench.run()
-            how = "a tmpfs" if mounted else "RLIMIT_FSIZE"
-            return bench.row(f"full disk: {how}", 1, unbroken, note.read_text())
-
-
-def filled(bench: Bench, most_bytes: int, note: Path) -> None:
-    """The body of a driver whose disk is too small; notes the error's line."""
-    if most_bytes:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
-    try:
-        bench.run()
-        note.write_text("no error")
-    except StudyError as error:
-        note.write_text(_shown(error, bench))
-
-
-@contextmanager
-def _small_disk(place: Path, kilobytes: int) -> Iterator[None]:
-    _mount(f"size={kilobytes}k", place)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(place)], check=True)
-
-
-def _mount(options: str, place: Path) -> None:
-    words = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
-    subprocess.run(words, check=True, capture_output=True)
-
-
-def _may_mount() -> bool:
-    with tempfile.TemporaryDirectory() as place:
-        try:
-            with _small_disk(Path(place), 64):
-                return True
-        except (OSError, subprocess.CalledProcessError):
-            return False
 
 
 def jumping(unbroken: object, workers: int) -> Row:
@@ -340,11 +137,6 @@ def jumping(unbroken: object, workers: int) -> Row:
         words = ("search", str(bench.folder), str(TRIALS), str(workers), "20")
         subprocess.run([*toy_study.COMMAND, *words], env=os.environ | more, check=True)
         return bench.row(fault, 1, unbroken)
-
-
-def _shown(error: Exception, bench: Bench) -> str:
-    """An error's line without the folder that is gone."""
-    return " ".join(str(error).replace(f"{bench.folder.parent}/", "").split())
 
 
 def main() -> None:
