@@ -133,6 +133,7 @@ class Ledger:
         self._open: deque[_Proposal] = deque()
         self._unwritten: list[Record] = []
         self._asked: set[str] = set()
+        self._known: dict[str, Training] = {}  # by network, those that were waited for
         # Queued before the runner's next step, in one transaction: it is idle until
         # then, and a lost one is asked for again by the replay.
         self._unqueued: list[str] = []
@@ -217,6 +218,8 @@ class Ledger:
         self._settle(record)
 
     def _wait(self, network: str) -> Training:
+        if network in self._known:
+            return self._known[network]
         key = training_key(network, self._task.oracle)
         while (training := self._store.training(key)) is None:
             queue.enqueue(self._store, self._unqueued, self._task.oracle)
@@ -225,6 +228,7 @@ class Ledger:
             self._check_time()
             self._runner.step()
             self._report()
+        self._known[network] = training
         return training
 
     def _rewarded(self, proposal: _Proposal, training: Training) -> Record:

@@ -10,6 +10,7 @@ the space but the first, which expands by 1 where the space has 3 at least: so b
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ EXPANSIONS = (3, 6)
 KINDS = ("ibn", "fused_ibn")
 MULTIPLIERS = (0.5, 0.75, 1.0, 1.25, 1.5)
 GROUPS = (1, 2, 4)
+
+_BLOCKS = 2**14  # that are built once: S3 has 900 in each of 16 places
 
 
 def s1(
@@ -77,15 +80,28 @@ def s3(
         "groups": GROUPS,
     }
 
+    names = [
+        [f"block{i}.{name}" for name in choices] for i in range(len(backbone.blocks))
+    ]
+
+    @lru_cache(maxsize=_BLOCKS)
+    def block_of(
+        i: int, channels: int, kind: str, kernel: int, expansion: int,
+        multiplier: float, groups: int,
+    ) -> Block:  # fmt: skip
+        filters = scale(backbone.blocks[i].filters, multiplier)
+        wanted = replace(
+            backbone.blocks[i], kind=kind, kernel=kernel, expansion=expansion,
+            filters=filters, groups=groups,
+        )  # fmt: skip
+        return replace(wanted, groups=dividing_groups(wanted, channels))
+
     def build(values: Mapping[str, Any]) -> Network:
         blocks: list[Block] = []
         channels = backbone.stem_filters
-        for i, block in enumerate(backbone.blocks):
-            chosen = {name: values[f"block{i}.{name}"] for name in choices}
-            filters = scale(block.filters, chosen.pop("multiplier"))
-            wanted = replace(block, filters=filters, **chosen)
-            blocks.append(replace(wanted, groups=dividing_groups(wanted, channels)))
-            channels = filters
+        for i, own in enumerate(names):
+            blocks.append(block_of(i, channels, *(values[name] for name in own)))
+            channels = blocks[-1].filters
         return replace(backbone, blocks=tuple(blocks))
 
     return SearchSpace(
@@ -142,14 +158,14 @@ def _reference(
 
 
 def _kernel_and_expansion(name: str, backbone: Network) -> SearchSpace:
+    @lru_cache(maxsize=_BLOCKS)
+    def block_of(i: int, kernel: int, expansion: int) -> Block:
+        return replace(backbone.blocks[i], kernel=kernel, expansion=expansion)
+
     def build(values: Mapping[str, Any]) -> Network:
         blocks = (
-            replace(
-                block,
-                kernel=values[f"block{i}.kernel"],
-                expansion=values[f"block{i}.expansion"],
-            )
-            for i, block in enumerate(backbone.blocks)
+            block_of(i, values[f"block{i}.kernel"], values[f"block{i}.expansion"])
+            for i in range(len(backbone.blocks))
         )
         return replace(backbone, blocks=tuple(blocks))
 

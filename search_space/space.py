@@ -19,12 +19,14 @@ A space of one's own is such a value: name it as `module:name` on the command li
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+_REMEMBERED = 512  # candidates of a product's spaces: a search comes back to its best
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +169,19 @@ def product(
 ) -> SearchSpace:
     """The space of all combinations; `build` gets a candidate of each space in turn.
 
-    Its reference is that of the spaces, where each has one.
+    A candidate of a space is built once for many combinations, and must be a value that
+    nothing changes. The product's reference is that of the spaces, where each has one.
     """
+
+    @lru_cache(maxsize=_REMEMBERED)
+    def part(place: int, *values: Any) -> Any:
+        names = (knob.name for knob in spaces[place].knobs)
+        return spaces[place].build(dict(zip(names, values, strict=True)))
 
     def build_all(values: Mapping[str, Any]) -> Any:
         parts = [
-            space.build({knob.name: values[knob.name] for knob in space.knobs})
-            for space in spaces
+            part(place, *(values[knob.name] for knob in space.knobs))
+            for place, space in enumerate(spaces)
         ]
         return build(*parts)
 
