@@ -142,6 +142,19 @@ class Arena:
             self.sizes[networks],
         )
 
+    def costed(
+        self, goal: Goal, choices: Ints, accuracies: Floats
+    ) -> tuple[Floats, Floats]:
+        """What `nahas.controller.appraisal.costed` gives, looked up."""
+        networks, places = self.places(choices)
+        violations = self.violations(goal, networks, places)
+        latency, energy = (
+            costs[networks, places]
+            for costs in (self.costs.latency_ms, self.costs.energy_mj)
+        )
+        both = np.stack([latency, energy], axis=1)
+        return violations + goal.limits.shortfall(accuracies), both
+
     def trial(self, goal: Goal, number: int, choices: Ints) -> Trial:
         """What a search is told of a pair."""
         networks, places = self.places(choices[None])

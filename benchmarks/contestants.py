@@ -265,11 +265,11 @@ def entries() -> dict[str, Entry]:
     found = {}
     for name in CONTROLLERS:
         # What is left of a space by shrinking is soon searched through.
-        slow = "guided" in name or "bayesian" in name or name == "shrinking"
+        slow = name in ("front", "shrinking") or "guided" in name or "bayesian" in name
         trials, queries = (SLOW, 300) if slow else (FAST, 1_000)
         seeds = 10 if "bayesian" in name else 20
         found[name] = Entry(ours(name), trials, seeds, queries)
-    for name in ("ppo", "local", "reinforce"):
+    for name in ("ppo", "local", "reinforce", "nsga2"):
         found[f"sweep-{name}"] = Entry(swept(name))
     for kind, constrained in (("tpe", False), ("tpe", True), ("nsga2", True)):
         label = f"optuna-{kind}" + ("-constrained" if constrained else "")

@@ -171,7 +171,7 @@ def plan(
     for engine in reversed(engines):
         for i, part in enumerate(parts):
             yield kill_drivers, unbroken, part, 2, engine, seed + i
-        yield kill_workers, unbroken, kills, engine, seed
+            yield kill_workers, unbroken, part, engine, seed + i
     for i, part in enumerate(parts):
         yield kill_drivers, unbroken, part, 0, "local", seed + i
     yield two_drivers, unbroken, arguments.times, engines

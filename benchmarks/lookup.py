@@ -123,6 +123,9 @@ def looked_up(arena: Arena, goal: Goal) -> Iterator[Lookup]:
     def prospects(told: Task, choices: Ints) -> Prospects:
         return arena.prospects(goal, found.pairs(told, choices))
 
+    def costed(told: Task, choices: Ints, accuracies: NDArray[np.float64]) -> Any:
+        return arena.costed(goal, found.pairs(told, choices), accuracies)
+
     def best_accelerator(told: Task) -> SweptArena:
         del told
         return found.swept
@@ -130,6 +133,7 @@ def looked_up(arena: Arena, goal: Goal) -> Iterator[Lookup]:
     with (
         patch("nahas.controller.appraisal.reward_all", reward_all),
         patch("nahas.controller.appraisal.prospects", prospects),
+        patch("nahas.controller.appraisal.costed", costed),
         patch("nahas.controller.best_accelerator.BestAccelerator", best_accelerator),
     ):
         yield found

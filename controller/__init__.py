@@ -6,6 +6,7 @@ from nahas.controller.bayesian import Bayesian
 from nahas.controller.controller import Controller
 from nahas.controller.evolution import RegularizedEvolution
 from nahas.controller.exact_sweep import ExactSweep
+from nahas.controller.front_guided import FrontGuided
 from nahas.controller.local_search import LocalSearch
 from nahas.controller.nsga2 import NSGA2
 from nahas.controller.ppo import PPO
@@ -23,6 +24,7 @@ CONTROLLERS: dict[str, Callable[[], Controller]] = {
     "reinforce": Reinforce,
     "shrinking": SpaceShrinking,
     "guided": PredictorGuided,
+    "front": FrontGuided,
     "bayesian": Bayesian,
     "sweep-random": lambda: ExactSweep(RandomSearch()),
     "sweep-evolution": lambda: ExactSweep(RegularizedEvolution()),

@@ -117,3 +117,23 @@ def prospects(task: Task, choices: NDArray[np.int64]) -> Prospects:
         slopes[rows] = 2.0 * (ends[1] - ends[0])
         offsets[rows] = ends[1] - slopes[rows]
     return Prospects(found.violations, slopes, offsets, sizes)
+
+
+def costed(
+    task: Task, choices: NDArray[np.int64], accuracies: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """[B] violations, as `reward_all` has them, and [B, 2] latency ms and energy mJ.
+
+    Both costs are +inf where nothing could be simulated.
+
+    Args:
+        task: What is asked of each candidate.
+        choices: [B, D].
+        accuracies: [B] fractions; NaN where one is not known, which breaks no floor.
+    """
+    found = appraise(task, choices)
+    costs = np.full((len(choices), 2), np.inf)
+    if found.metrics is not None:
+        metrics = found.metrics
+        costs[found.rows] = np.stack([metrics.latency_ms, metrics.energy_mj], axis=1)
+    return found.violations + task.limits.shortfall(accuracies), costs

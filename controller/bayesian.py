@@ -3,23 +3,17 @@
 `B` denotes candidates, `D` knobs, `F` features.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nahas.controller.accuracy_model import AccuracyModel
-from nahas.controller.controller import (
-    check_cardinalities,
-    check_count,
-    check_told,
-    not_informed,
-    rank_key,
-)
-from nahas.controller.informed_evolution import evolve, random_allowed
+from nahas.controller.controller import not_informed
+from nahas.controller.model_guided import ModelGuided
 from nahas.controller.trial import Trial
 
 if TYPE_CHECKING:
@@ -32,7 +26,7 @@ Choices = NDArray[np.int64]
 
 @final
 @dataclass(eq=False)
-class Bayesian:
+class Bayesian(ModelGuided):
     """Bayesian optimisation under limits, after "Learned Hardware/Software Co-Design of
     Neural Accelerators", Shi et al. 2020, https://arxiv.org/abs/2010.02075.
 
@@ -65,6 +59,8 @@ class Bayesian:
         parents: Survivors of a generation.
     """  # noqa: D205
 
+    section: ClassVar[str] = "bayesian"
+
     first: int = 16
     candidates: int = 24
     generations: int = 3
@@ -73,115 +69,40 @@ class Bayesian:
         default=None, init=False, repr=False
     )
     _floor: float = field(default=0.0, init=False, repr=False)
-    _told: Choices = field(init=False, repr=False)
-    _knobs: Choices = field(init=False, repr=False)
-    _cardinalities: Choices = field(init=False, repr=False)
-    _rng: np.random.Generator = field(init=False, repr=False)
-    _proposed: int = field(init=False, repr=False)
-    _seen: set[bytes] = field(init=False, repr=False)
-    _best: list[Trial] = field(init=False, repr=False)
     _sizes: dict[bytes, NDArray[np.int64]] = field(init=False, repr=False)
-    _needless: set[bytes] = field(init=False, repr=False)
     _model: AccuracyModel = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        for name in ("first", "candidates", "generations", "parents"):
-            check_count(getattr(self, name), name, "bayesian")
-
-    def inform(self, task: "Task") -> None:
-        """Be told what costs are simulated of; accuracy depends on the network's knobs.
-
-        Those are all but `accelerator.KEY`.
-        """
-        # The simulator takes a second to import.
+    def inform(self, task: "Task") -> None:  # noqa: D102
         from nahas.controller.appraisal import prospects
-        from nahas.search_space.joint import network_knobs
 
+        super().inform(task)
         self._prospects = partial(prospects, task)
         self._floor = task.limits.min_accuracy or 0.0
-        self._told = task.space.cardinalities
-        self._knobs = network_knobs(task.space)
 
-    def setup(self, cardinalities: Choices, *, seed: int) -> None:
-        """Start on the space that was told of, knowing no accuracy.
-
-        Raises:
-            ValueError: If the controller was not told the task, or of another space.
-        """
-        found = check_cardinalities(cardinalities)
-        if self._prospects is None:
-            raise not_informed(self)
-        check_told(found, self._told)
-        self._cardinalities = found
-        self._rng = np.random.default_rng(seed)
-        self._proposed = 0
-        self._seen = set()
-        self._best = []
+    def setup(self, cardinalities: Choices, *, seed: int) -> None:  # noqa: D102
+        super().setup(cardinalities, seed=seed)
         self._sizes = {}
-        self._model = AccuracyModel(found[self._knobs])
+        self._model = AccuracyModel(self._cardinalities[self._knobs])
 
-    def propose(self, n: int) -> Choices:
-        """[n, D] random choices at first, the outcomes of evolutions later."""
-        rows = [self._propose() for _ in range(n)]
-        return np.array(rows, np.int64).reshape(n, len(self._cardinalities))
+    @property
+    def _ready(self) -> bool:
+        return self._model.ready
 
-    def update(self, trials: Sequence[Trial]) -> None:
-        """Accuracies and failures are learned from, the best trials are evolved."""
-        for trial in trials:
-            choices = np.array(trial.choices, np.int64)
-            sizes = self._size(choices)
-            failed = trial.status == "failed"
-            self._model.learn(
-                choices[self._knobs], sizes, trial.accuracy, failed=failed
-            )
-        ranked = sorted([*self._best, *trials], key=rank_key, reverse=True)
-        self._best = ranked[: self.parents]
+    def _learn(self, trial: Trial, choices: Choices) -> None:
+        """Of accuracies, and of trainings that failed."""
+        network, sizes = choices[self._knobs], self._size(choices)
+        failed = trial.status == "failed"
+        self._model.learn(network, sizes, trial.accuracy, failed=failed)
 
-    def adopt(self, trials: Sequence[Trial]) -> None:
-        """Others' accuracies are learned from too, in the place of first proposals."""
-        self._proposed += len(trials)
-        self._seen.update(np.array(t.choices, np.int64).tobytes() for t in trials)
-        self.update(trials)
-
-    def _propose(self) -> Choices:
-        self._proposed += 1
-        if self._proposed <= self.first or not self._model.ready:
-            found = self._random()
-        else:
-            found = self._evolved()
-        new = [row for row in found if row.tobytes() not in self._seen]
-        # A space that is nearly searched through may leave none.
-        choices: Choices = new[0] if new else self._random()[0]
-        self._seen.add(choices.tobytes())
+    def _expect(self, choices: Choices) -> None:
         self._model.expect(choices[self._knobs], self._size(choices))
-        return choices
 
-    def _random(self) -> Choices:
-        """[B, D] random choices, those that keep the limits first."""
-        return random_allowed(
-            lambda points: self._simulated(points).violations,
-            self._cardinalities,
-            self._rng,
-            candidates=self.candidates,
-            generations=self.generations,
-            parents=self.parents,
-        )
+    def _violations(self, points: Choices) -> Array:
+        found: Array = self._simulated(points).violations
+        return found
 
-    def _evolved(self) -> Choices:
-        """[B, D] the points that an evolution met, the best first."""
-        self._needless = set()
-        found = evolve(
-            np.array([trial.choices for trial in self._best], np.int64),
-            self._improvement,
-            self._cardinalities,
-            self._rng,
-            candidates=self.candidates,
-            generations=self.generations,
-            parents=self.parents,
-            strangers=self.parents,
-        )
-        needless = np.array([row.tobytes() in self._needless for row in found])
-        return found[np.argsort(needless, kind="stable")]
+    def _met(self) -> Choices:
+        return self._evolve(self._best, self._improvement, strangers=self.parents)
 
     def _improvement(self, points: Choices) -> tuple[Array, Array]:
         """[B] violations, and by how much the reward is expected to exceed the best.

@@ -1,26 +1,19 @@
 """Predictor-guided evolution: accuracy is predicted, costs are simulated exactly.
 
-`B` denotes candidates, `D` knobs, `F` features: the values of all the network's knobs.
+`B` denotes candidates, `D` knobs.
 """
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nahas.controller.controller import (
-    check_cardinalities,
-    check_count,
-    check_told,
-    not_informed,
-    rank_key,
-)
-from nahas.controller.informed_evolution import evolve, random_allowed
-from nahas.controller.ridge import Ridge, one_hot
+from nahas.controller.controller import not_informed
+from nahas.controller.known_accuracies import KnownAccuracies, check_strength
+from nahas.controller.model_guided import ModelGuided
 from nahas.controller.trial import Trial
 
 if TYPE_CHECKING:
@@ -35,7 +28,7 @@ Judge = Callable[[Choices, Array], tuple[Array, Array]]
 
 @final
 @dataclass(eq=False)
-class PredictorGuided:
+class PredictorGuided(ModelGuided):
     """Evolution on a predictor of accuracy and exact costs, a run of it a proposal.
 
     The `first` proposals are random ones that keep the limits. Each later one takes a
@@ -61,153 +54,59 @@ class PredictorGuided:
         strength: λ of the ridge regression.
     """
 
+    section: ClassVar[str] = "guided"
+
     first: int = 24
     candidates: int = 32
     generations: int = 4
     parents: int = 8
     strength: float = 5.0
     _judge: Judge | None = field(default=None, init=False, repr=False)
-    _told: Choices = field(init=False, repr=False)
-    _knobs: Choices = field(init=False, repr=False)
-    _cardinalities: Choices = field(init=False, repr=False)
-    _rng: np.random.Generator = field(init=False, repr=False)
-    _proposed: int = field(init=False, repr=False)
-    _seen: set[bytes] = field(init=False, repr=False)
-    _best: list[Trial] = field(init=False, repr=False)
-    _known: dict[tuple[int, ...], float] = field(init=False, repr=False)
-    _awaited: Counter[tuple[int, ...]] = field(init=False, repr=False)
-    _needless: set[bytes] = field(init=False, repr=False)
-    _ridge: Ridge | None = field(init=False, repr=False)
+    _accuracies: KnownAccuracies = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        for name in ("first", "candidates", "generations", "parents"):
-            check_count(getattr(self, name), name, "guided")
-        if not 0 < self.strength < np.inf:
-            raise ValueError(
-                "`strength` must be a number above 0. "
-                f"Received {self.strength!r} (in guided.strength)."
-            )
+        super().__post_init__()
+        check_strength(self.strength, self.section)
 
-    def inform(self, task: "Task") -> None:
-        """Be told what costs are simulated of; accuracy depends on the network's knobs.
-
-        Those are all but `accelerator.KEY`.
-        """
-        # The simulator takes a second to import.
+    def inform(self, task: "Task") -> None:  # noqa: D102
         from nahas.controller.appraisal import reward_all
-        from nahas.search_space.joint import network_knobs
 
+        super().inform(task)
         self._judge = partial(reward_all, task)
-        self._told = task.space.cardinalities
-        self._knobs = network_knobs(task.space)
 
-    def setup(self, cardinalities: Choices, *, seed: int) -> None:
-        """Start on the space that was told of, knowing no accuracy.
+    def setup(self, cardinalities: Choices, *, seed: int) -> None:  # noqa: D102
+        super().setup(cardinalities, seed=seed)
+        counts = self._cardinalities[self._knobs]
+        self._accuracies = KnownAccuracies(counts, self.strength)
 
-        Raises:
-            ValueError: If the controller was not told the task, or of another space.
-        """
-        found = check_cardinalities(cardinalities)
-        if self._judge is None:
-            raise not_informed(self)
-        check_told(found, self._told)
-        self._cardinalities = found
-        self._rng = np.random.default_rng(seed)
-        self._proposed = 0
-        self._seen = set()
-        self._best = []
-        self._known = {}
-        self._awaited = Counter()
-        self._ridge = None
+    @property
+    def _ready(self) -> bool:
+        return self._accuracies.ready
 
-    def propose(self, n: int) -> Choices:
-        """[n, D] random choices at first, the outcomes of evolutions later."""
-        rows = [self._propose() for _ in range(n)]
-        return np.array(rows, np.int64).reshape(n, len(self._cardinalities))
+    def _learn(self, trial: Trial, choices: Choices) -> None:
+        self._accuracies.learn(choices[self._knobs], trial.accuracy)
 
-    def update(self, trials: Sequence[Trial]) -> None:
-        """Accuracies are learned from, the best trials are evolved."""
-        for trial in trials:
-            network = tuple(trial.choices[d] for d in self._knobs.tolist())
-            self._awaited[network] -= 1
-            self._awaited = +self._awaited
-            if trial.accuracy is not None:
-                self._known[network] = trial.accuracy
-                self._ridge = None
-        ranked = sorted([*self._best, *trials], key=rank_key, reverse=True)
-        self._best = ranked[: self.parents]
+    def _expect(self, choices: Choices) -> None:
+        self._accuracies.expect(choices[self._knobs])
 
-    def adopt(self, trials: Sequence[Trial]) -> None:
-        """Others' accuracies are learned from too, in the place of first proposals."""
-        self._proposed += len(trials)
-        self._seen.update(np.array(t.choices, np.int64).tobytes() for t in trials)
-        self.update(trials)
+    def _violations(self, points: Choices) -> Array:
+        return self._judged(points, np.full(len(points), np.nan))[0]
 
-    def _propose(self) -> Choices:
-        self._proposed += 1
-        if self._proposed <= self.first or len(self._known) < 2:
-            found = self._random()
-        else:
-            ridge = self._fitted()
-            found = self._evolved(ridge, ridge.draw(self._rng))
-        new = [row for row in found if row.tobytes() not in self._seen]
-        # A space that is nearly searched through may leave none.
-        choices: Choices = new[0] if new else self._random()[0]
-        self._seen.add(choices.tobytes())
-        self._awaited[tuple(choices[self._knobs].tolist())] += 1
-        return choices
+    def _met(self) -> Choices:
+        predicted = self._accuracies.draw(self._rng)
+        return self._evolve(self._best, lambda points: self._score(points, predicted))
 
-    def _fitted(self) -> Ridge:
-        """The regression on all accuracies so far."""
-        if self._ridge is None:
-            networks = np.array(list(self._known), np.int64)
-            accuracies = np.array(list(self._known.values()))
-            features = one_hot(networks, self._cardinalities[self._knobs])
-            self._ridge = Ridge.fit(features, accuracies, self.strength)
-        return self._ridge
-
-    def _random(self) -> Choices:
-        """[B, D] random choices, those that keep the limits first."""
-        return random_allowed(
-            lambda points: self._judged(points, np.full(len(points), np.nan))[0],
-            self._cardinalities,
-            self._rng,
-            candidates=self.candidates,
-            generations=self.generations,
-            parents=self.parents,
-        )
-
-    def _evolved(self, ridge: Ridge, weights: Array) -> Choices:
-        """[B, D] the points that an evolution met, the best first."""
-        self._needless = set()
-        found = evolve(
-            np.array([trial.choices for trial in self._best], np.int64),
-            lambda points: self._predicted(points, ridge, weights),
-            self._cardinalities,
-            self._rng,
-            candidates=self.candidates,
-            generations=self.generations,
-            parents=self.parents,
-        )
-        needless = np.array([row.tobytes() in self._needless for row in found])
-        return found[np.argsort(needless, kind="stable")]
-
-    def _predicted(
-        self, points: Choices, ridge: Ridge, weights: Array
+    def _score(
+        self, points: Choices, predicted: Callable[[Choices], Array]
     ) -> tuple[Array, Array]:
         """[B] violations, and rewards at the accuracies that are known or predicted."""
         networks = points[:, self._knobs]
-        features = one_hot(networks, self._cardinalities[self._knobs])
-        accuracies = np.clip(ridge.centre + features @ weights, 0.0, 1.0)
-        keys = [tuple(network) for network in networks.tolist()]
-        for row, key in enumerate(keys):
-            accuracies[row] = self._known.get(key, accuracies[row])
-        violations, rewards = self._judged(points, accuracies)
+        violations, rewards = self._judged(points, predicted(networks))
         best = self._best[0].reward if self._best[0].feasible else None
-        for row, key in enumerate(keys):
-            no_better = best is not None and rewards[row] <= best
-            if key in self._awaited or (key in self._known and no_better):
-                self._needless.add(points[row].tobytes())
+        # Before the first reward, nothing is known to be no gain.
+        gains = np.full(len(points), True) if best is None else rewards > best
+        for row in self._accuracies.needless(networks, gains):
+            self._needless.add(points[row].tobytes())
         return violations, rewards
 
     def _judged(self, points: Choices, accuracies: Array) -> tuple[Array, Array]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nahas.controller.evolution import RegularizedEvolution as RegularizedEvolution
     from nahas.controller.exact_sweep import ExactSweep as ExactSweep
     from nahas.controller.fixed_accelerator import FixedAccelerator as FixedAccelerator
+    from nahas.controller.front_guided import FrontGuided as FrontGuided
     from nahas.controller.local_search import LocalSearch as LocalSearch
     from nahas.controller.nested import Nested as Nested
     from nahas.controller.nsga2 import NSGA2 as NSGA2
@@ -93,6 +94,7 @@ _HOMES = {
     "controller.phases": ("Phases",),
     "controller.ppo": ("PPO",),
     "controller.predictor_guided": ("PredictorGuided",),
+    "controller.front_guided": ("FrontGuided",),
     "controller.random_search": ("RandomSearch",),
     "controller.reinforce": ("Reinforce",),
     "controller.reward": ("Least", "Limits", "Reward"),

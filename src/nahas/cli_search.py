@@ -123,7 +123,7 @@ def _add_search(commands: Any) -> None:
     search.add_argument(
         "--controller",
         help="ppo, evolution, random, local, nsga2, reinforce, shrinking, guided, "
-        "bayesian; sweep-random, sweep-evolution, sweep-guided or sweep-bayesian: "
+        "front, bayesian; sweep-random, sweep-evolution, sweep-guided, sweep-bayesian: "
         "these choose the network, an exact sweep its accelerator; or your own as "
         "module:name (default: ppo)",
     )

@@ -18,6 +18,7 @@ from nahas.accelerator.objective import exponents
 from nahas.accelerator.template import Platform
 from nahas.controller.bayesian import Bayesian
 from nahas.controller.evolution import RegularizedEvolution
+from nahas.controller.front_guided import FrontGuided
 from nahas.controller.judgement import Reject
 from nahas.controller.local_search import LocalSearch
 from nahas.controller.nsga2 import NSGA2
@@ -46,8 +47,8 @@ class SearchConfig:
             the search, the space of networks is tailored (`search_space/tailor.py`);
             "" for none.
         controller: "ppo", "evolution", "random", "local", "nsga2", "reinforce",
-            "shrinking", "guided", "bayesian" (those with settings have the section of
-            their name), "sweep-random", "sweep-evolution", "sweep-guided",
+            "shrinking", "guided", "front", "bayesian" (those with settings have the
+            section of their name), "sweep-random", "sweep-evolution", "sweep-guided",
             "sweep-bayesian", or `module:name` of one's own (docs/controllers.md).
         mode: "joint", "fixed" (the network alone, on one accelerator), "phases" (the
             accelerator first, then the network) or "nested" (networks searched anew on
@@ -188,6 +189,7 @@ class Config:
     reinforce: Reinforce = field(default_factory=Reinforce)
     shrinking: SpaceShrinking = field(default_factory=SpaceShrinking)
     guided: PredictorGuided = field(default_factory=PredictorGuided)
+    front: FrontGuided = field(default_factory=FrontGuided)
     bayesian: Bayesian = field(default_factory=Bayesian)
 
     def __post_init__(self) -> None:

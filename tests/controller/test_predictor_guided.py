@@ -11,8 +11,9 @@ from toy_study import outcomes
 from nahas.accelerator.template import Platform
 from nahas.controller.appraisal import appraise
 from nahas.controller.judgement import Task, judge
-from nahas.controller.predictor_guided import PredictorGuided, Ridge, one_hot
+from nahas.controller.predictor_guided import PredictorGuided
 from nahas.controller.reward import Limits, Reward
+from nahas.controller.ridge import Ridge, one_hot
 from nahas.controller.trial import Trial
 from nahas.search_space.joint import Candidate
 from nahas.search_space.space import Knob, SearchSpace

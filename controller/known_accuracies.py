@@ -1,0 +1,102 @@
+"""Accuracies of networks: known, awaited, or predicted by a ridge regression.
+
+`B` denotes networks, `D` their knobs.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nahas.controller.ridge import Ridge, one_hot
+
+Array = NDArray[np.float64]
+Choices = NDArray[np.int64]
+
+_LEAST = 2  # accuracies that a regression is fitted to
+
+
+class KnownAccuracies:
+    """What trainings have said, and a regression of it on the one-hot choices.
+
+    The predictor takes each choice to add to the accuracy on its own.
+
+    Args:
+        cardinalities: [D] number of values of each knob of the network.
+        strength: λ of the ridge regression.
+    """
+
+    def __init__(self, cardinalities: Choices, strength: float) -> None:
+        self._cardinalities = cardinalities
+        self._strength = strength
+        self._known: dict[tuple[int, ...], float] = {}
+        self._awaited: Counter[tuple[int, ...]] = Counter()
+        self._ridge: Ridge | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is enough to predict from."""
+        return len(self._known) >= _LEAST
+
+    def expect(self, network: Choices) -> None:
+        """A network, choices [D], is being trained."""
+        self._awaited[tuple(network.tolist())] += 1
+
+    def learn(self, network: Choices, accuracy: float | None) -> None:
+        """What came of a network of choices [D]; None where it was not trained."""
+        key = tuple(network.tolist())
+        self._awaited[key] -= 1
+        self._awaited = +self._awaited
+        if accuracy is not None:
+            self._known[key] = accuracy
+            self._ridge = None
+
+    def draw(self, rng: np.random.Generator) -> Callable[[Choices], Array]:
+        """A predictor, networks [B, D] -> accuracies [B], of weights that are drawn.
+
+        It knows what is known. Its weights are a draw from their posterior (Thompson
+        sampling), which keeps proposals apart while their results are awaited.
+        """
+        if self._ridge is None:
+            networks = np.array(list(self._known), np.int64)
+            accuracies = np.array(list(self._known.values()))
+            features = one_hot(networks, self._cardinalities)
+            self._ridge = Ridge.fit(features, accuracies, self._strength)
+        centre, weights = self._ridge.centre, self._ridge.draw(rng)
+
+        def predicted(networks: Choices) -> Array:
+            features = one_hot(networks, self._cardinalities)
+            found: Array = np.clip(centre + features @ weights, 0.0, 1.0)
+            for row, key in enumerate(map(tuple, networks.tolist())):
+                found[row] = self._known.get(key, found[row])
+            return found
+
+        return predicted
+
+    def needless(self, networks: Choices, gains: NDArray[np.bool_]) -> list[int]:
+        """Which of [B, D] teach nothing: those in training, and those known of no gain.
+
+        Args:
+            networks: [B, D].
+            gains: [B] whether the pair is better than what was found.
+        """
+        keys = map(tuple, networks.tolist())
+        return [
+            row
+            for row, (key, gain) in enumerate(zip(keys, gains, strict=True))
+            if key in self._awaited or (key in self._known and not gain)
+        ]
+
+
+def check_strength(strength: float, section: str) -> None:
+    """Refuses a λ that no regression can have.
+
+    Raises:
+        ValueError: If it is not a number above 0.
+    """
+    if not 0 < strength < np.inf:
+        raise ValueError(
+            "`strength` must be a number above 0. "
+            f"Received {strength!r} (in {section}.strength)."
+        )
