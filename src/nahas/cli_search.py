@@ -220,7 +220,8 @@ def _search(arguments: argparse.Namespace) -> int:
     from nahas.modes import with_area, with_split
 
     with reading_input():
-        said = merge({}, arguments.settings).get("search", {}).get("oracle")
+        settings = merge({}, arguments.settings)
+        said = settings.get("search", {}).get("oracle")
         asked = said if arguments.accuracy is None else arguments.accuracy
         packaged = _PACKAGED.get(str(asked), QUICKSTART.stem)
         table = merge(read_toml(arguments.config, packaged), arguments.settings)
@@ -233,7 +234,7 @@ def _search(arguments: argparse.Namespace) -> int:
         wanted = arguments.latency_targets
         latencies = None if wanted is None else targets.parse(wanted)
         if latencies:
-            refuse_limit(vars(arguments))
+            refuse_limit(arguments.max_latency_ms, settings)
             default = default.with_name(f"{default.name}_targets")
         check_folder("--folder", arguments.folder)
         for study in arguments.reuse:

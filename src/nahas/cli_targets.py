@@ -1,8 +1,10 @@
 """Several latency targets in one run: what search, resume, status and report do."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from nahas import targets
 from nahas.config import Config
@@ -55,17 +57,27 @@ def resumed(folder: Path, **given: object) -> Targets:
     return replace(asked, config=replace(asked.config, search=search))
 
 
-def refuse_limit(table: dict[str, object]) -> None:
+def refuse_limit(flag: float | None, settings: Mapping[str, Any]) -> None:
     """Refuses a latency limit beside targets, which are the limits.
+
+    Args:
+        flag: Of `--max-latency-ms`.
+        settings: Of `--set`, by sections.
 
     Raises:
         UsageError: If there is one.
     """
-    if table.get("max_latency_ms") is not None:
-        raise UsageError(
-            "`--max-latency-ms` must be left out with --latency-targets, each of "
-            f"which is the limit of its study. Received {table['max_latency_ms']}."
-        )
+    said = {
+        "--max-latency-ms": flag,
+        "--set limits.max_latency_ms": settings.get("limits", {}).get("max_latency_ms"),
+        "--set reward.latency_ms": settings.get("reward", {}).get("latency_ms"),
+    }
+    for words, value in said.items():
+        if value is not None:
+            raise UsageError(
+                f"`{words}` must be left out with --latency-targets, each of which is "
+                f"the limit and the target of its study. Received {value}."
+            )
 
 
 def forecast(asked: Targets) -> str:

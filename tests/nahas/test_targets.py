@@ -187,6 +187,8 @@ def test_misuse_is_a_line(folder, tmp_path, capsys):
     plain = WORDS[:-2]
     calls = [
         ([*WORDS, "--max-latency-ms", "1"], 2, "must be left out"),
+        ([*WORDS, "--set", "limits.max_latency_ms=1"], 2, "must be left out"),
+        ([*WORDS, "--set", "reward.latency_ms=1"], 2, "must be left out"),
         ([*WORDS, "--folder", str(tmp_path), "--trials", "0"], 2, "search.trials"),
         ([*plain, "--folder", str(folder)], 2, "several latency targets"),
         ([*WORDS[:-1], "0.02", "--folder", str(folder)], 1, "not 0.02 ms"),
