@@ -126,8 +126,9 @@ def run(arena: Arena, goal: Goal, entry: Entry, seed: int) -> dict[str, Any]:
 
 
 def _task(problem: str, goal: str, name: str, seed: int, data: Path) -> dict[str, Any]:
-    """A run in a worker, which keeps its arenas open."""
+    """A run in a worker, which keeps the last arena open."""
     if problem not in _arenas:
+        _arenas.clear()  # gigabytes
         _arenas[problem] = open_arena(problem, data, TRUTHS)
     arena = _arenas[problem]
     [asked] = [one for one in arena.goals if one.name == goal]
