@@ -5,7 +5,7 @@
 Random search over S1 with trainings that sleep for 1 s and for 60 s, 1 to 512 at once
 on a private cluster of this machine, the window twice as wide; each runs alone, one
 after another. The clock starts when a few waves of trainings are settled, so that the
-start of Ray and of its processes is told apart, and stops with the last trial. A size
+start of Ray and of its processes is told apart, and stops some waves later. A size
 whose processes would not fit into the memory is not run, and says so. The figures go
 to results/ray_scale/.
 """
@@ -32,7 +32,7 @@ from nahas.search_space.network_spaces import NETWORK_SPACES
 
 RESULTS = ROOT / "results" / "ray_scale"
 COLUMNS = (
-    "tasks", "seconds_each", "trials", "trainings_timed", "start_s", "wall_s",
+    "tasks", "seconds_each", "trainings_timed", "start_s", "wall_s",
     "utilization", "driver_cpu_ms_a_trial", "processes", "mb_a_process", "load_average",
 )  # fmt: skip
 # Waves of trainings before the clock starts, and timed ones, by seconds of each.
@@ -44,14 +44,19 @@ _MOST_MEMORY = 0.8
 class Clock:
     """Notes when trainings were settled, by the wall's clock and the driver's CPU.
 
+    Whole waves are timed: then the search is interrupted, lest the last trainings of
+    an odd number count, when most places are empty.
+
     Attributes:
         warm: Trainings before the clock starts.
+        timed: Trainings after that until it stops.
         notes: (trainings done, wall's seconds, CPU's seconds).
         processes: Ray's processes for trainings when it starts.
         memory_mb: What they take, 1e6 bytes.
     """
 
     warm: int
+    timed: int
     notes: list[tuple[int, float, float]] = field(default_factory=list)
     processes: int = 0
     memory_mb: float = 0.0
@@ -68,21 +73,21 @@ class Clock:
             self.processes = len(found)
             self.memory_mb = toy_processes.memory_mb(found)
         self.notes.append((done, time.perf_counter(), time.process_time()))
+        if done >= self.warm + self.timed:
+            raise KeyboardInterrupt  # which a search takes for the user's
 
 
 def measure(tasks: int, seconds: float, seed: int) -> tuple[object, ...]:
     """A row of `COLUMNS`: waves of trainings for each place, after the warm-up."""
     warm, waves = (tasks * count for count in _WAVES.get(seconds, (2, 4)))
-    clock, started = Clock(warm), time.perf_counter()
-    # Some candidates cannot run and are not trained.
-    trials = round((warm + waves) * 1.05)
+    clock, started = Clock(warm, waves), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         search(
             joint_space(NETWORK_SPACES["s1"]()),
             RandomSearch(),
             Sleeping(seconds),
             Reward(),
-            trials=trials,
+            trials=2 * (warm + waves + tasks),
             seed=seed,
             folder=folder,
             workers=tasks,
@@ -95,7 +100,6 @@ def measure(tasks: int, seconds: float, seed: int) -> tuple[object, ...]:
     return (
         tasks,
         f"{seconds:g}",
-        trials,
         trained,
         f"{wall - started:.1f}",
         f"{elapsed:.1f}",
@@ -168,8 +172,7 @@ Remade by
 sleep for `seconds_each`, `tasks` of them at once, the window twice as wide. `start_s`
 is the time until some waves of trainings are settled (8 of 1 s, 1 of 60 s), Ray's start
 and that of its processes included; what follows is timed. `utilization` is the sleep
-done in `wall_s` over `tasks` x `wall_s`, the last trainings, when places fall empty,
-included. `driver_cpu_ms_a_trial` is CPU time of the driver's process a training:
+done in `wall_s` over `tasks` x `wall_s`, of whole waves. `driver_cpu_ms_a_trial` is CPU time of the driver's process a training:
 proposal, simulation, Ray's calls, SQLite. `processes` are Ray's for trainings when the
 clock started, `mb_a_process` their memory (what is shared divided among the sharers).
 They share the machine's cores with the driver, and with whatever else ran:

@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING, ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from nahas.controller.controller import not_informed
-from nahas.controller.known_accuracies import KnownAccuracies, check_strength
-from nahas.controller.model_guided import ModelGuided
 from nahas.controller.pareto import hypervolume, non_dominated
+from nahas.controller.ridge_guided import Judge, RidgeGuided
 from nahas.controller.trial import Trial
 
 if TYPE_CHECKING:
@@ -23,9 +21,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Choices = NDArray[np.int64]
-
-Judge = Callable[[Choices, Array], tuple[Array, Array]]
-"""(choices [B, D], accuracies [B]) -> violations [B], latency and energy [B, 2]."""
 
 _MARGIN = 0.1  # of the front's extent, beyond which a point is of no interest
 
@@ -60,7 +55,7 @@ def gains(front: Array, points: Array) -> Array:
 
 @final
 @dataclass(eq=False)
-class FrontGuided(ModelGuided):
+class FrontGuided(RidgeGuided):
     """Predictor-guided evolution towards a front of accuracy, latency and energy.
 
     Does for a front what `PredictorGuided` does for a reward, which this one does not
@@ -89,27 +84,18 @@ class FrontGuided(ModelGuided):
     generations: int = 4
     parents: int = 8
     strength: float = 5.0
-    _judge: Judge | None = field(default=None, init=False, repr=False)
     _front: list[Trial] = field(init=False, repr=False)
     _points: Array = field(init=False, repr=False)
-    _accuracies: KnownAccuracies = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_strength(self.strength, self.section)
-
-    def inform(self, task: "Task") -> None:  # noqa: D102
+    def _judge_of(self, task: "Task") -> Judge:
         from nahas.controller.appraisal import costed
 
-        super().inform(task)
-        self._judge = partial(costed, task)
+        return partial(costed, task)
 
     def setup(self, cardinalities: Choices, *, seed: int) -> None:  # noqa: D102
         super().setup(cardinalities, seed=seed)
         self._front = []
         self._points = np.zeros((0, 3))
-        counts = self._cardinalities[self._knobs]
-        self._accuracies = KnownAccuracies(counts, self.strength)
 
     def update(self, trials: Sequence[Trial]) -> None:
         """Accuracies are learned from, feasible trials may join the front."""
@@ -118,19 +104,6 @@ class FrontGuided(ModelGuided):
         points = np.array([_point(trial) for trial in both]).reshape(-1, 3)
         kept = np.flatnonzero(non_dominated(points))
         self._front, self._points = [both[row] for row in kept], points[kept]
-
-    @property
-    def _ready(self) -> bool:
-        return self._accuracies.ready
-
-    def _learn(self, trial: Trial, choices: Choices) -> None:
-        self._accuracies.learn(choices[self._knobs], trial.accuracy)
-
-    def _expect(self, choices: Choices) -> None:
-        self._accuracies.expect(choices[self._knobs])
-
-    def _violations(self, points: Choices) -> Array:
-        return self._judged(points, np.full(len(points), np.nan))[0]
 
     def _met(self) -> Choices:
         predicted = self._accuracies.draw(self._rng)
@@ -145,8 +118,7 @@ class FrontGuided(ModelGuided):
         self, points: Choices, predicted: Callable[[Choices], Array]
     ) -> tuple[Array, Array]:
         """[B] violations, and hypervolumes that the points are predicted to add."""
-        networks = points[:, self._knobs]
-        accuracies = predicted(networks)
+        accuracies = predicted(points[:, self._knobs])
         violations, costs = self._judged(points, accuracies)
         worth = np.zeros(len(points))
         kept = np.flatnonzero(violations == 0)
@@ -154,14 +126,8 @@ class FrontGuided(ModelGuided):
             objectives = np.column_stack([1.0 - accuracies[kept], costs[kept]])
             # Before anything is feasible, all that may be is as good.
             worth[kept] = gains(self._points, objectives) if len(self._points) else 1.0
-        for row in self._accuracies.needless(networks, worth > 0):
-            self._needless.add(points[row].tobytes())
+        self._waste(points, worth > 0)
         return violations, worth
-
-    def _judged(self, points: Choices, accuracies: Array) -> tuple[Array, Array]:
-        if self._judge is None:
-            raise not_informed(self)
-        return self._judge(points, accuracies)
 
 
 def _point(trial: Trial) -> tuple[float, float, float]:

@@ -87,16 +87,3 @@ class KnownAccuracies:
             for row, (key, gain) in enumerate(zip(keys, gains, strict=True))
             if key in self._awaited or (key in self._known and not gain)
         ]
-
-
-def check_strength(strength: float, section: str) -> None:
-    """Refuses a λ that no regression can have.
-
-    Raises:
-        ValueError: If it is not a number above 0.
-    """
-    if not 0 < strength < np.inf:
-        raise ValueError(
-            "`strength` must be a number above 0. "
-            f"Received {strength!r} (in {section}.strength)."
-        )

@@ -4,17 +4,14 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nahas.controller.controller import not_informed
-from nahas.controller.known_accuracies import KnownAccuracies, check_strength
-from nahas.controller.model_guided import ModelGuided
-from nahas.controller.trial import Trial
+from nahas.controller.ridge_guided import Judge, RidgeGuided
 
 if TYPE_CHECKING:
     from nahas.controller.judgement import Task
@@ -22,13 +19,10 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 Choices = NDArray[np.int64]
 
-Judge = Callable[[Choices, Array], tuple[Array, Array]]
-"""(choices [B, D], accuracies [B]) -> violations [B], rewards [B]."""
-
 
 @final
 @dataclass(eq=False)
-class PredictorGuided(ModelGuided):
+class PredictorGuided(RidgeGuided):
     """Evolution on a predictor of accuracy and exact costs, a run of it a proposal.
 
     The `first` proposals are random ones that keep the limits. Each later one takes a
@@ -61,36 +55,11 @@ class PredictorGuided(ModelGuided):
     generations: int = 4
     parents: int = 8
     strength: float = 5.0
-    _judge: Judge | None = field(default=None, init=False, repr=False)
-    _accuracies: KnownAccuracies = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_strength(self.strength, self.section)
-
-    def inform(self, task: "Task") -> None:  # noqa: D102
+    def _judge_of(self, task: "Task") -> Judge:
         from nahas.controller.appraisal import reward_all
 
-        super().inform(task)
-        self._judge = partial(reward_all, task)
-
-    def setup(self, cardinalities: Choices, *, seed: int) -> None:  # noqa: D102
-        super().setup(cardinalities, seed=seed)
-        counts = self._cardinalities[self._knobs]
-        self._accuracies = KnownAccuracies(counts, self.strength)
-
-    @property
-    def _ready(self) -> bool:
-        return self._accuracies.ready
-
-    def _learn(self, trial: Trial, choices: Choices) -> None:
-        self._accuracies.learn(choices[self._knobs], trial.accuracy)
-
-    def _expect(self, choices: Choices) -> None:
-        self._accuracies.expect(choices[self._knobs])
-
-    def _violations(self, points: Choices) -> Array:
-        return self._judged(points, np.full(len(points), np.nan))[0]
+        return partial(reward_all, task)
 
     def _met(self) -> Choices:
         predicted = self._accuracies.draw(self._rng)
@@ -100,16 +69,10 @@ class PredictorGuided(ModelGuided):
         self, points: Choices, predicted: Callable[[Choices], Array]
     ) -> tuple[Array, Array]:
         """[B] violations, and rewards at the accuracies that are known or predicted."""
-        networks = points[:, self._knobs]
-        violations, rewards = self._judged(points, predicted(networks))
+        accuracies = predicted(points[:, self._knobs])
+        violations, rewards = self._judged(points, accuracies)
         best = self._best[0].reward if self._best[0].feasible else None
         # Before the first reward, nothing is known to be no gain.
         gains = np.full(len(points), True) if best is None else rewards > best
-        for row in self._accuracies.needless(networks, gains):
-            self._needless.add(points[row].tobytes())
+        self._waste(points, gains)
         return violations, rewards
-
-    def _judged(self, points: Choices, accuracies: Array) -> tuple[Array, Array]:
-        if self._judge is None:
-            raise not_informed(self)
-        return self._judge(points, accuracies)
