@@ -32,6 +32,8 @@ from nahas.controller.trial import Trial
 QUERIES = (10, 30, 100, 300, 1_000)
 CALLS = tuple(m * 10**k for k in range(1, 9) for m in (1, 3))
 SEEDS = 20
+VERSION = 2
+"""Of contestants and of what is counted; to be raised with them: no others are read."""
 BLOCK = 10
 RUNS = ROOT / "runs" / "comparison"
 TRUTHS = ROOT / "runs" / "truth"
@@ -134,7 +136,13 @@ def _task(problem: str, goal: str, name: str, seed: int, data: Path) -> dict[str
     [asked] = [one for one in arena.goals if one.name == goal]
     found = run(arena, asked, entries()[name], seed)
     key = {"problem": problem, "goal": goal, "name": name, "seed": seed}
-    return {**key, "digest": arena.problem.digest, **found}
+    return {**key, "version": VERSION, "digest": arena.problem.digest, **found}
+
+
+def known_runs(path: Path) -> list[dict[str, Any]]:
+    """The runs of a file that are of this version."""
+    rows = [json.loads(line) for line in path.open()] if path.exists() else []
+    return [row for row in rows if row.get("version") == VERSION]
 
 
 def missing(
@@ -171,7 +179,7 @@ def main() -> None:
     goals = arguments.goals or [goal.name for goal in first.goals]
     RUNS.mkdir(parents=True, exist_ok=True)
     path = RUNS / "runs.jsonl"
-    rows = [json.loads(line) for line in path.open()] if path.exists() else []
+    rows = known_runs(path)
     done = {(r["problem"], r["goal"], r["name"], r["seed"]) for r in rows}
     names = arguments.only or list(entries())
     unmade = missing(arguments.problems, goals, names, arguments.seeds, done)

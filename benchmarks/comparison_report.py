@@ -231,9 +231,9 @@ quartiles, in points or percent; the ratio is of means.
 ## Is a peer ahead?
 
 Each peer against `{BEST}`, and against `{FRONT}` where the front is asked for, in
-{len(against)} cells of problem, goal and queries (30,
-100, 300), paired over seeds, Wilcoxon's signed-rank test, Holm's correction over all
-cells, at {SIGNIFICANT}. {possible}
+{len(against)} cells of problem, goal and queries ({", ".join(map(str, JUDGED))}),
+paired over seeds, Wilcoxon's signed-rank test, Holm's correction over all cells, at
+{SIGNIFICANT}. {possible}
 Ours is significantly ahead in {len(behind)}. A peer is significantly ahead in
 {len(ahead)}:
 

@@ -1,13 +1,12 @@
 """What the runs of the comparison come to: means, ranks, and tests over seeds."""
 
-import json
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from arena import PROBLEMS
-from comparison import QUERIES
+from comparison import QUERIES, known_runs
 from contestants import entries
 from numpy.typing import NDArray
 from scipy.stats import wilcoxon
@@ -29,8 +28,7 @@ SHOWN = 12
 def read(path: Path) -> Runs:
     """Runs by problem, goal and name, then by seed."""
     found: Runs = defaultdict(dict)
-    for line in path.open():
-        row = json.loads(line)
+    for row in known_runs(path):
         found[row["problem"], row["goal"], row["name"]][row["seed"]] = row
     return found
 

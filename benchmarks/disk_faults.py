@@ -84,6 +84,7 @@ def full_disk(unbroken: object, kilobytes: int) -> Row:
         with _small_disk(disk, kilobytes) if mounted else nullcontext():
             most = 0 if mounted else kilobytes * 1024
             child = PROCESSES.Process(target=filled, args=(bench, most, note))
+            note.write_text("the driver ended without a word")
             child.start()
             child.join()
             if mounted:

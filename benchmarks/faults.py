@@ -73,6 +73,7 @@ def kill_workers(unbroken: object, kills: int, engine: str, seed: int) -> Row:
         child = PROCESSES.Process(
             target=struck, args=(bench, kills, engine, seed, note)
         )
+        note.write_text("0")
         child.start()
         child.join()
         fault = f"workers killed, 2 workers {_on(engine)}"

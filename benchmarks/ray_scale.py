@@ -172,10 +172,11 @@ Remade by
 sleep for `seconds_each`, `tasks` of them at once, the window twice as wide. `start_s`
 is the time until some waves of trainings are settled (8 of 1 s, 1 of 60 s), Ray's start
 and that of its processes included; what follows is timed. `utilization` is the sleep
-done in `wall_s` over `tasks` x `wall_s`, of whole waves. `driver_cpu_ms_a_trial` is CPU time of the driver's process a training:
-proposal, simulation, Ray's calls, SQLite. `processes` are Ray's for trainings when the
-clock started, `mb_a_process` their memory (what is shared divided among the sharers).
-They share the machine's cores with the driver, and with whatever else ran:
+done in `wall_s` over `tasks` x `wall_s`, of whole waves. `driver_cpu_ms_a_trial` is CPU
+time of the driver's process a training: proposal, simulation, Ray's calls, SQLite, and
+looking again and again for what is done. `processes` are Ray's for trainings when
+the clock started, `mb_a_process` their memory (what is shared divided among the
+sharers). They share the machine's cores with the driver, and with whatever else ran:
 `load_average` is the system's over the last minute, at the end of each run, the row's
 own processes included.
 

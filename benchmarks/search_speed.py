@@ -154,10 +154,11 @@ Remade by
 CPU of proposing and of learning from the result, the mean of {most} proposals
 ({swept} of the swept ones), the median of {runs} seeds: 53 of S3's knobs and the
 accelerator's 7, accuracies made up, limits on area and latency, feedback 16 trials
-late. `guided` and `bayesian` simulate a hundred pairs a proposal; `sweep-` simulates
-50,000 accelerators for each network that it meets, and with an informed controller
-inside for each that this considers. {peer} is run by its own loop (`pg.sample`, which
-decodes each proposal) on the same 60 choices, and simulates nothing.
+late. `guided`, `front` and `bayesian` simulate a hundred pairs a proposal; `sweep-`
+simulates 50,000 accelerators for each network that it meets, and with an informed
+controller inside for each that this considers. {peer} is run by its own
+loop (`pg.sample`, which decodes each proposal) on the same 60 choices, and simulates
+nothing.
 
 ## Trials a second of a table search
 

@@ -46,7 +46,8 @@ class AccuracyModel:
     @property
     def ready(self) -> bool:
         """Whether there is enough to predict from."""
-        return len(self._known) >= _LEAST
+        # Of a single network, which a phase of accelerators has, one says all.
+        return len(self._known) >= min(_LEAST, int(np.prod(self._cardinalities)))
 
     def expect(self, network: Choices, sizes: Choices) -> None:
         """A network, choices [D], is being trained.

@@ -101,7 +101,7 @@ class Bayesian(ModelGuided):
         found: Array = self._simulated(points).violations
         return found
 
-    def _met(self) -> Choices:
+    def _met(self) -> tuple[Choices, Array]:
         return self._evolve(self._best, self._improvement, strangers=self.parents)
 
     def _improvement(self, points: Choices) -> tuple[Array, Array]:

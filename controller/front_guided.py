@@ -29,7 +29,8 @@ def gains(front: Array, points: Array) -> Array:
     """[B] the hypervolume that each point, on its own, would add to a front.
 
     Costs are measured by the front's extent, volumes up to a tenth of it beyond the
-    worst. Where the front has no extent a tenth of the cost itself is taken.
+    worst, so that a front grows there by at most a tenth at a time. Where it has no
+    extent the cost itself is taken.
 
     >>> gains(np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([[0.5, 0.5], [1, 1]]))
     array([0.25, 0.  ])
@@ -41,7 +42,7 @@ def gains(front: Array, points: Array) -> Array:
     least, worst = front.min(axis=0), front.max(axis=0)
     extent = worst - least
     # What has no extent in a cost yet is to be measured by something.
-    extent = np.where(extent > 0, extent, np.maximum(0.1 * abs(worst), 1e-12))
+    extent = np.where(extent > 0, extent, np.maximum(abs(worst), 1e-12))
     corner = (worst - least) / extent + _MARGIN
     known, others = (front - least) / extent, (points - least) / extent
     before = hypervolume(known, corner)
@@ -105,7 +106,7 @@ class FrontGuided(RidgeGuided):
         kept = np.flatnonzero(non_dominated(points))
         self._front, self._points = [both[row] for row in kept], points[kept]
 
-    def _met(self) -> Choices:
+    def _met(self) -> tuple[Choices, Array]:
         predicted = self._accuracies.draw(self._rng)
         parents = self._best
         if self._front:

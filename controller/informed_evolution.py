@@ -28,8 +28,8 @@ def evolve(
     generations: int,
     parents: int,
     strangers: int = 0,
-) -> Choices:
-    """[B, D] the points that an evolution met, the best first.
+) -> tuple[Choices, Array]:
+    """[B, D] the points that an evolution met, the best first, and [B] violations.
 
     Args:
         points: [B, D] where it starts, at least one; the parents at first.
@@ -55,8 +55,8 @@ def evolve(
         points = np.concatenate([points, children])
         violations = np.concatenate([violations, more[0]])
         worths = np.concatenate([worths, more[1]])
-    ranked: Choices = points[np.lexsort((-worths, violations))]
-    return ranked
+    order = np.lexsort((-worths, violations))
+    return points[order], violations[order]
 
 
 def new_children(
@@ -132,7 +132,8 @@ def random_allowed(
     if broken.min() == 0:
         return points[np.argsort(broken, kind="stable")]
     least = np.argsort(broken, kind="stable")[:parents]
-    return evolve(
+    found, _ = evolve(
         points[least], score, cardinalities, rng,
         candidates=candidates, generations=generations, parents=parents,
     )  # fmt: skip
+    return found

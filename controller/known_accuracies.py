@@ -14,8 +14,6 @@ from nahas.controller.ridge import Ridge, one_hot
 Array = NDArray[np.float64]
 Choices = NDArray[np.int64]
 
-_LEAST = 2  # accuracies that a regression is fitted to
-
 
 class KnownAccuracies:
     """What trainings have said, and a regression of it on the one-hot choices.
@@ -30,24 +28,35 @@ class KnownAccuracies:
     def __init__(self, cardinalities: Choices, strength: float) -> None:
         self._cardinalities = cardinalities
         self._strength = strength
+        # Of a single network, which a phase of accelerators has, one says all.
+        self._least = min(2, int(np.prod(cardinalities)))
         self._known: dict[tuple[int, ...], float] = {}
+        self._failed: set[tuple[int, ...]] = set()
         self._awaited: Counter[tuple[int, ...]] = Counter()
         self._ridge: Ridge | None = None
 
     @property
     def ready(self) -> bool:
         """Whether there is enough to predict from."""
-        return len(self._known) >= _LEAST
+        return len(self._known) >= self._least
 
     def expect(self, network: Choices) -> None:
         """A network, choices [D], is being trained."""
         self._awaited[tuple(network.tolist())] += 1
 
-    def learn(self, network: Choices, accuracy: float | None) -> None:
-        """What came of a network of choices [D]; None where it was not trained."""
+    def learn(self, network: Choices, accuracy: float | None, *, failed: bool) -> None:
+        """What came of a network.
+
+        Args:
+            network: [D].
+            accuracy: None where it was not trained.
+            failed: Whether its training failed.
+        """
         key = tuple(network.tolist())
         self._awaited[key] -= 1
         self._awaited = +self._awaited
+        if failed:
+            self._failed.add(key)
         if accuracy is not None:
             self._known[key] = accuracy
             self._ridge = None
@@ -75,7 +84,7 @@ class KnownAccuracies:
         return predicted
 
     def needless(self, networks: Choices, gains: NDArray[np.bool_]) -> list[int]:
-        """Which of [B, D] teach nothing: those in training, and those known of no gain.
+        """Which of [B, D] teach nothing: in training, failed, or known of no gain.
 
         Args:
             networks: [B, D].
@@ -85,5 +94,6 @@ class KnownAccuracies:
         return [
             row
             for row, (key, gain) in enumerate(zip(keys, gains, strict=True))
-            if key in self._awaited or (key in self._known and not gain)
+            if key in self._awaited
+            or (not gain if key in self._known else key in self._failed)
         ]

@@ -34,7 +34,8 @@ class ModelGuided(ABC):
 
     A subclass has the model: what it learns (`_learn`, `_expect`), when it may be asked
     (`_ready`), what violations are (`_violations`) and what its evolution is (`_met`).
-    It puts into `_needless` the points that no proposal is to be wasted on.
+    It puts into `_needless` the points that teach nothing: these are proposed where
+    nothing else was met that keeps the limits.
 
     Args:
         first: Random proposals, of those that keep the limits.
@@ -127,8 +128,8 @@ class ModelGuided(ABC):
         """[B] what breaks limits, as far as it is known before any training."""
 
     @abstractmethod
-    def _met(self) -> Choices:
-        """[B, D] the points that an evolution on the model met, the best first."""
+    def _met(self) -> tuple[Choices, Array]:
+        """What `evolve` gives, on the model."""
 
     def _propose(self) -> Choices:
         self._proposed += 1
@@ -136,9 +137,9 @@ class ModelGuided(ABC):
             found = self._random()
         else:
             self._needless = set()
-            found = self._met()
+            found, violations = self._met()
             needless = np.array([row.tobytes() in self._needless for row in found])
-            found = found[np.argsort(needless, kind="stable")]
+            found = found[np.lexsort((needless, violations > 0))]  # which is stable
         new = [row for row in found if row.tobytes() not in self._seen]
         # A space that is nearly searched through may leave none.
         choices: Choices = new[0] if new else self._random()[0]
@@ -159,8 +160,8 @@ class ModelGuided(ABC):
 
     def _evolve(
         self, trials: Sequence[Trial], score: Score, strangers: int = 0
-    ) -> Choices:
-        """[B, D] the points that an evolution of trials met, the best first."""
+    ) -> tuple[Choices, Array]:
+        """What an evolution of trials met."""
         return evolve(
             np.array([trial.choices for trial in trials], np.int64),
             score,

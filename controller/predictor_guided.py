@@ -61,7 +61,7 @@ class PredictorGuided(RidgeGuided):
 
         return partial(reward_all, task)
 
-    def _met(self) -> Choices:
+    def _met(self) -> tuple[Choices, Array]:
         predicted = self._accuracies.draw(self._rng)
         return self._evolve(self._best, lambda points: self._score(points, predicted))
 

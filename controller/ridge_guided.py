@@ -61,7 +61,8 @@ class RidgeGuided(ModelGuided):
         return self._accuracies.ready
 
     def _learn(self, trial: Trial, choices: Choices) -> None:
-        self._accuracies.learn(choices[self._knobs], trial.accuracy)
+        network, failed = choices[self._knobs], trial.status == "failed"
+        self._accuracies.learn(network, trial.accuracy, failed=failed)
 
     def _expect(self, choices: Choices) -> None:
         self._accuracies.expect(choices[self._knobs])

@@ -131,7 +131,8 @@ def joint_space(
     >>> joint_space("s2").size == 6**16 * 50_000
     True
 
-    A network space of one's own is knobs and what they build:
+    A network space of one's own is knobs and what they build, values that nothing
+    changes afterwards, for candidates share them:
 
     >>> from nahas.search_space.network import Block
     >>> def build(values):

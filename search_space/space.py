@@ -41,10 +41,14 @@ class Knob:
     values: tuple[Any, ...]
 
     def __post_init__(self) -> None:
-        if not self.values or len(set(self.values)) < len(self.values):
+        try:
+            distinct = len(set(self.values))
+        except TypeError:  # such as lists
+            distinct = 0
+        if not self.values or distinct < len(self.values):
             raise ValueError(
-                f"`values` of knob {self.name!r} must be distinct, and at least one. "
-                f"Received {self.values!r}."
+                f"`values` of knob {self.name!r} must be distinct, hashable, and at "
+                f"least one. Received {self.values!r}."
             )
 
 

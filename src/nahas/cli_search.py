@@ -220,9 +220,10 @@ def _search(arguments: argparse.Namespace) -> int:
     from nahas.modes import with_area, with_split
 
     with reading_input():
-        settings = merge({}, arguments.settings)
-        said = settings.get("search", {}).get("oracle")
-        asked = said if arguments.accuracy is None else arguments.accuracy
+        own = read_toml(arguments.config) if arguments.config else {}
+        said = merge(own, arguments.settings)
+        oracle = merge({}, arguments.settings).get("search", {}).get("oracle")
+        asked = oracle if arguments.accuracy is None else arguments.accuracy
         packaged = _PACKAGED.get(str(asked), QUICKSTART.stem)
         table = merge(read_toml(arguments.config, packaged), arguments.settings)
         for name, path in _SHORTHANDS.items():
@@ -234,7 +235,7 @@ def _search(arguments: argparse.Namespace) -> int:
         wanted = arguments.latency_targets
         latencies = None if wanted is None else targets.parse(wanted)
         if latencies:
-            refuse_limit(arguments.max_latency_ms, settings)
+            refuse_limit(arguments.max_latency_ms, said)
             default = default.with_name(f"{default.name}_targets")
         check_folder("--folder", arguments.folder)
         for study in arguments.reuse:

@@ -57,22 +57,22 @@ def resumed(folder: Path, **given: object) -> Targets:
     return replace(asked, config=replace(asked.config, search=search))
 
 
-def refuse_limit(flag: float | None, settings: Mapping[str, Any]) -> None:
+def refuse_limit(flag: float | None, said: Mapping[str, Any]) -> None:
     """Refuses a latency limit beside targets, which are the limits.
 
     Args:
         flag: Of `--max-latency-ms`.
-        settings: Of `--set`, by sections.
+        said: What the user's file and `--set` say, by sections.
 
     Raises:
         UsageError: If there is one.
     """
-    said = {
+    latencies = {
         "--max-latency-ms": flag,
-        "--set limits.max_latency_ms": settings.get("limits", {}).get("max_latency_ms"),
-        "--set reward.latency_ms": settings.get("reward", {}).get("latency_ms"),
+        "limits.max_latency_ms": said.get("limits", {}).get("max_latency_ms"),
+        "reward.latency_ms": said.get("reward", {}).get("latency_ms"),
     }
-    for words, value in said.items():
+    for words, value in latencies.items():
         if value is not None:
             raise UsageError(
                 f"`{words}` must be left out with --latency-targets, each of which is "

@@ -131,13 +131,14 @@ def test_the_evolution_finds_the_top_of_a_hill():
         return (points[:, 0] == 3).astype(float), points.sum(axis=1).astype(float)
 
     rng, start = np.random.default_rng(0), np.zeros((1, 5), np.int64)
-    found = evolve(
+    found, violations = evolve(
         start, score, cardinalities, rng,
         candidates=30, generations=12, parents=6, strangers=4,
     )  # fmt: skip
     assert found[0].tolist() == [2, 3, 3, 3, 3]
     assert len(found) == 1 + 30 * 12 + 4
-    violations, worths = score(found)
+    own, worths = score(found)
+    assert violations.tolist() == own.tolist()
     keys = list(zip(violations, -worths, strict=True))
     assert keys == sorted(keys)
 

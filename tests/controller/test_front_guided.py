@@ -41,9 +41,9 @@ def test_gains_by_hand():
 
 
 def test_a_front_without_extent_is_measured_by_its_costs():
-    # A tenth of 2 and of 4 are the units: one unit less of a cost, 0.1 of the other.
-    found = gains(np.array([[2.0, 4.0]]), np.array([[1.8, 4.0], [1.8, 3.6]]))
-    np.testing.assert_allclose(found, [0.1, 1.1**2 - 0.1**2], atol=1e-12)
+    # 2 and 4 are the units: half a unit less of a cost by a tenth of the other.
+    found = gains(np.array([[2.0, 4.0]]), np.array([[1.0, 4.0], [1.0, 2.0]]))
+    np.testing.assert_allclose(found, [0.05, 0.6**2 - 0.1**2], atol=1e-12)
 
 
 @given(st.integers(0, 10**6), st.integers(2, 12))

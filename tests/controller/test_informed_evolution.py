@@ -65,7 +65,7 @@ def test_both_parents_and_all_knobs_and_values_are_drawn_evenly():
 
 def test_the_best_that_was_met_comes_first():
     cardinalities = np.full(6, 5)
-    found = evolve(
+    found, violations = evolve(
         np.zeros((1, 6), np.int64),
         lambda points: (np.zeros(len(points)), points.sum(axis=1).astype(float)),
         cardinalities,
@@ -73,3 +73,4 @@ def test_the_best_that_was_met_comes_first():
         candidates=40, generations=20, parents=8,
     )  # fmt: skip
     assert found[0].tolist() == [4] * 6
+    assert not violations.any()

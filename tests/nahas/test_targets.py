@@ -185,10 +185,13 @@ def test_wrong_targets(word):
 
 def test_misuse_is_a_line(folder, tmp_path, capsys):
     plain = WORDS[:-2]
+    file = tmp_path / "own.toml"
+    file.write_text("[limits]\nmax_latency_ms = 0.1\n")
     calls = [
         ([*WORDS, "--max-latency-ms", "1"], 2, "must be left out"),
         ([*WORDS, "--set", "limits.max_latency_ms=1"], 2, "must be left out"),
         ([*WORDS, "--set", "reward.latency_ms=1"], 2, "must be left out"),
+        ([*WORDS, "--config", str(file)], 2, "`limits.max_latency_ms` must be left"),
         ([*WORDS, "--folder", str(tmp_path), "--trials", "0"], 2, "search.trials"),
         ([*plain, "--folder", str(folder)], 2, "several latency targets"),
         ([*WORDS[:-1], "0.02", "--folder", str(folder)], 1, "not 0.02 ms"),

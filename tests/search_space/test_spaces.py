@@ -160,8 +160,9 @@ def test_wrong_choices_are_refused_with_the_knob():
 
 
 def test_spaces_without_meaning_are_refused():
-    with pytest.raises(ValueError, match="distinct, and at least one"):
-        Knob("kernel", (3, 3))
+    for values in [(3, 3), (), ([1], [2])]:
+        with pytest.raises(ValueError, match="distinct, hashable, and at least one"):
+            Knob("kernel", values)
     with pytest.raises(ValueError, match="distinct names"):
         SearchSpace("twice", (Knob("a", (1,)), Knob("a", (2,))), dict)
     with pytest.raises(ValueError, match="one of s1, s2, s3"):
