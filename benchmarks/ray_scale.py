@@ -154,8 +154,9 @@ def write(rows: list[tuple[object, ...]], left: list[str], seed: int) -> None:
     """The table and the page, as far as they are known."""
     write_csv(RESULTS / "summary.csv", COLUMNS, rows)
     made = made_with("ray", "numpy", seed=seed, machine=cores())
+    most = max((float(row[2]) / float(row[4]) for row in rows), default=0.0)
     (RESULTS / "README.md").write_text(_PAGE.format(
-        command=command(), table=table(COLUMNS, rows), made=made,
+        command=command(), table=table(COLUMNS, rows), made=made, most=f"{most:.0f}",
         left="".join(f"{fill(text, WIDTH)}\n\n" for text in left)))  # fmt: skip
 
 
@@ -178,7 +179,8 @@ looking again and again for what is done. `processes` are Ray's for trainings wh
 the clock started, `mb_a_process` their memory (what is shared divided among the
 sharers). They share the machine's cores with the driver, and with whatever else ran:
 `load_average` is the system's over the last minute, at the end of each run, the row's
-own processes included.
+own processes included. No row has more than {most} trainings a second: what Ray itself
+does for a task bounds them here, and short trainings fill fewer places than there are.
 
 {made}
 """

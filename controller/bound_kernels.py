@@ -228,7 +228,9 @@ def screen(
 
 
 @compiled()
-def explore(paths, cost, base, curves, scales, area, most, worst, cursor, leaves):
+def explore(
+    paths, cost, base, curves, scales, area, most, worst, cursor, leaves, most_nodes
+):
     """Goes on with a search of all paths of a machine, depth first.
 
     A partial path is left where its ceiling is at most `worst`, a whole one also where
@@ -245,10 +247,11 @@ def explore(paths, cost, base, curves, scales, area, most, worst, cursor, leaves
         worst: What a path must exceed.
         cursor: [G + 1] the next option of each stage, then the stage; it is advanced.
         leaves: [n, G] to be filled with options of whole paths.
+        most_nodes: After which it returns.
 
     Returns:
-        The number of leaves; less than n, and a stage of -1, where all is done. The
-        number of nodes: options whose ceiling was computed.
+        The number of leaves, and of nodes: options whose ceiling was computed. The
+        cursor's stage is -1 where all is done.
     """
     stages = len(paths.counts)
     states = np.zeros(stages + 1, np.int64)
@@ -260,7 +263,7 @@ def explore(paths, cost, base, curves, scales, area, most, worst, cursor, leaves
     found, nodes, g = 0, 0, cursor[stages]
     for before in range(g):
         _step(paths, cost, before, cursor[before] - 1, states, reached, spent)
-    while g >= 0 and found < len(leaves):
+    while g >= 0 and found < len(leaves) and nodes < most_nodes:
         if cursor[g] == paths.counts[g]:
             cursor[g] = 0
             g -= 1

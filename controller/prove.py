@@ -52,6 +52,7 @@ _DIVES = 24  # accelerators whose best networks are tried before the search
 _STRETCHES = (0.0, 0.0005, 0.002, 0.01, 0.05)  # by which costs are then taken higher
 _LEAVES = 512  # networks simulated together
 _SCREENED = 1024  # accelerators between two looks at the clock
+_NODES = 2**16  # of a search between two: a second or so
 _ROUNDING = 1e-9  # scores that differ by less are not told apart
 
 
@@ -249,7 +250,7 @@ class Search:
         while cursor[stages] >= 0:
             found, nodes = kernels.explore(
                 self._paths, *machine, self._area[h], self._most, self._worst, cursor,
-                leaves,
+                leaves, _NODES,
             )  # fmt: skip
             self._nodes += int(nodes)
             self._score(leaves[:found], h, machine)

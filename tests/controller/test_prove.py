@@ -180,6 +180,18 @@ def test_that_no_pair_keeps_the_limits_is_proven_too():
     assert found.gap == 0
 
 
+@pytest.mark.parametrize("nodes", [1, 5])
+def test_a_search_goes_on_where_it_looked_at_the_clock(monkeypatch, nodes):
+    monkeypatch.setattr(proving, "_DIVES", 0)  # which would leave nothing to search
+    task, model = hard("part"), predictor(SPACES["part"], 1)
+    whole, told = prove(task, model), []
+    monkeypatch.setattr(proving, "_NODES", nodes)
+    found = prove(task, model, progress=told.append)
+    assert found.reward == whole.reward == brute_force(task, model)
+    assert whole.nodes > 5
+    assert len(told) >= found.nodes / nodes  # each look is one
+
+
 def test_out_of_time_the_bound_is_above_the_optimum():
     open_ = 0
     for seed in range(12):
