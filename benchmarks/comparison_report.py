@@ -58,6 +58,8 @@ def draw(runs: Runs, by: str) -> None:
     points = QUERIES if by == "queries" else CALLS
     for row, problem in zip(panels, problems, strict=True):
         goals = [goal for one, goal in asked if one == problem]
+        for axes in row[len(goals) :]:
+            axes.set_visible(False)
         for axes, goal in zip(row, goals, strict=False):
             for name in DRAWN:
                 own = runs.get((problem, goal, name))
@@ -167,6 +169,7 @@ def write_page(runs: Runs, against: list[Any]) -> None:
     able = sum(2.0 ** (1 - row[7]) * len(against) < SIGNIFICANT for row in against)
     possible = f"With the seeds at hand {able} of them could be significant at all."
     unknown = sorted(entries().keys() - {name for _, _, name in runs})
+    unknown += [p for p in PROBLEMS if p not in {problem for problem, _, _ in runs}]
     absent = f"Not run yet: {', '.join(unknown)}." if unknown else ""
     counts = sorted({len(own) for own in runs.values()})
     asked = [f"{q} queries" for q in JUDGED]
