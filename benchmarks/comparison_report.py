@@ -68,7 +68,7 @@ def draw(runs: Runs, by: str) -> None:
                 xs, ys = curve(own, points, by)
                 peer = name in entries() and entries()[name].peer
                 axes.plot(
-                    xs, 100 * np.array(ys), "--" if peer else "-", label=name,
+                    xs, 100 * np.array(ys), ".--" if peer else ".-", label=name,
                     linewidth=2.5 if name == BEST else 1.2,
                 )  # fmt: skip
             axes.set(xscale="log", title=f"{problem}, {goal}")
