@@ -29,8 +29,9 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+from calibration_findings import Findings
 from calibration_nasbench import nasbench
-from calibration_report import Findings, report
+from calibration_report import report
 from calibration_table import OnChip, Table
 from calibration_terms import Boards, Chip, Term, candidates
 from calibration_variants import variants

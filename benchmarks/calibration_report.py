@@ -1,39 +1,24 @@
 """What `calibration.py` found, as a page, tables and a picture."""
 
-from dataclasses import dataclass
-from itertools import pairwise
 from textwrap import fill
 
 import numpy as np
+from calibration_findings import (
+    Findings,
+    Fit,
+    difference_error,
+    energy_error,
+    order,
+    percent,
+    rank,
+)
 from calibration_nasbench import NasBench
-from calibration_terms import Term
-from coral_structure import Floats
 from matplotlib import pyplot
 from page import ROOT, WIDTH, made_with, table, write_csv
-from scipy.stats import spearmanr
 
 from nahas.accelerator.presets import CORAL
 
 RESULTS = ROOT / "results" / "calibration"
-Fit = tuple[Floats, Floats, tuple[float, ...]]
-"""Measured ms, ms predicted from the others, and the constants fitted to all."""
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What was fitted, and what it predicts; see `calibration.py`."""
-
-    structure: dict[str, float]
-    possible: int
-    cycles: dict[str, tuple[int, float]]
-    nasbench: NasBench
-    networks: list[str]
-    dev: Fit
-    usb: Fit
-    terms: dict[str, tuple[Term, Floats, Floats]]
-    variants: list[tuple[str, str, list[float]]]
-    energy: dict[str, Floats]
-    pixel: list[tuple[str, float, float, float, float]]
 
 
 def report(found: Findings) -> None:
@@ -276,14 +261,6 @@ dispatch than Lite0's 60, while Lite0's depthwise layers, 2.3 million outputs ag
 0.9, cost too little: the effect that is missing on Coral turns the order here too."""
 
 
-def percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
-
-
-def rank(a: Floats, b: Floats) -> float:
-    return float(spearmanr(a, b).statistic)
-
-
 def summary(board: str, fit: Fit, aims: str) -> str:
     measured, predicted, (per_megabyte, host_ms) = fit
     error = percent(np.abs(predicted / measured - 1.0).mean())
@@ -291,38 +268,6 @@ def summary(board: str, fit: Fit, aims: str) -> str:
         f"{board}: link {1 / per_megabyte:.3f} GB/s, host {host_ms:.2f} ms; mean\n"
         f"error {error}, Spearman {rank(predicted, measured):.3f} ({aims}).\n"
     )
-
-
-def energy_error(found: Findings) -> float:
-    energy = found.energy
-    return float(np.abs(energy["predicted"] / energy["measured"] - 1.0).mean())
-
-
-def difference_error(found: Findings) -> float:
-    measured, predicted = found.energy["measured"], found.energy["predicted"]
-    i, j = np.triu_indices(len(measured), 1)
-    real, said = measured[i] - measured[j], predicted[i] - predicted[j]
-    return float(np.abs(said - real).sum() / np.abs(real).sum())
-
-
-def order(found: Findings) -> str:
-    """Whether two statements that the published times make are met or missed."""
-    by_name = {name: simulated for name, _, *simulated in found.pixel}
-    lite = [by_name[f"EfficientNetLite{i}"] for i in range(4)]
-    words = []
-    uses = ("resident", "streamed", "resident, depthwise layers twice as long")
-    for i, weights in enumerate(uses):
-        edge, first = by_name["MobileNetEdgeTPU-1"][i], lite[0][i]
-        first_word = (
-            "met" if edge <= first else f"missed by {percent(edge / first - 1)}"
-        )
-        rising = all(a[i] < b[i] for a, b in pairwise(lite))
-        words.append(
-            f"- Weights {weights}: MobileNetEdgeTPU-1 no slower than\n"
-            f"  EfficientNetLite0: {first_word}; Lite0 to 3 in order: "
-            f"{'met' if rising else 'missed'}."
-        )
-    return "\n".join(words)
 
 
 def write_table(found: Findings) -> None:

@@ -1,6 +1,6 @@
 """When does co-design pay? A map over limits on area and latency, exact.
 
-    python benchmarks/codesign_map.py --data ../shared/data
+    python benchmarks/codesign_map.py --data FOLDER
 
 For each pair of limits: the accuracy of the best pair of a network and an accelerator,
 less that of the best network on a chip chosen without it. That chip is the baseline, or

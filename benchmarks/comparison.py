@@ -1,7 +1,7 @@
 """Every controller and the tuners people use, on problems whose optimum is known.
 
     pip install optuna pymoo
-    python benchmarks/comparison.py --data ../shared/data
+    python benchmarks/comparison.py --data FOLDER
 
 A run is a contestant, a problem, a goal and a seed. It ends after its accuracy queries
 (distinct networks that were trained) or trials. What it had found after so many queries

@@ -179,7 +179,7 @@ def write_page(runs: Runs, against: list[Any]) -> None:
 Remade by
 
     pip install optuna pymoo
-    python benchmarks/comparison.py --data ../shared/data
+    python benchmarks/comparison.py --data FOLDER
     python benchmarks/comparison_report.py
 
 Problems are those of [results/truth](../truth/README.md). A goal is the highest

@@ -1,6 +1,6 @@
 """NAHAS's observations on problems whose optimum is known: joint search and the others.
 
-    python benchmarks/nahas_claims.py --data ../shared/data
+    python benchmarks/nahas_claims.py --data FOLDER
 
 Each mode has the same number of trials. As in the paper every pair that runs is trained
 and the reward alone says what a cost is worth (`--reject none`), accuracy times
@@ -221,7 +221,7 @@ def write_page(
 
 Remade by
 
-    python benchmarks/nahas_claims.py --data ../shared/data
+    python benchmarks/nahas_claims.py --data FOLDER
 
 Problems and targets are those of [results/truth](../truth/README.md); the optimum is
 that of the mean accuracy of the trainings that a search does not see. Each mode has

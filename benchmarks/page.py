@@ -33,8 +33,14 @@ def write_csv(
 
 
 def command() -> str:
-    """The command that runs, as one types it in the repository's root."""
+    """The command that runs, as one types it in the repository's root.
+
+    Where the data lies differs with the machine: its folder is FOLDER.
+    """
     script, *words = sys.argv
+    for place, word in enumerate(words[:-1]):
+        if word == "--data":
+            words[place + 1] = "FOLDER"
     return f"python benchmarks/{Path(script).name} {shlex.join(words)}".rstrip()
 
 

@@ -1,6 +1,6 @@
 """What `nahas prove` proves: whole EfficientNet-B0 skeleton, and a table in full.
 
-    python benchmarks/prove.py --data ../shared/data
+    python benchmarks/prove.py --data FOLDER
 
 Space b0 times the 50,000 accelerators, with the shipped additive predictor: the pair of
 the highest predicted accuracy under limits on latency and energy and the baseline's

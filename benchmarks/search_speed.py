@@ -1,6 +1,6 @@
 """What a search costs beside its trainings: proposals, and trials of a table.
 
-    python benchmarks/search_speed.py --data ../shared/data
+    python benchmarks/search_speed.py --data FOLDER
 
 CPU milliseconds a proposal, feedback included, of every controller on 60 knobs: 53 of
 S3's and the accelerator's 7; what a controller simulates to choose is part of it. In

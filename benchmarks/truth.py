@@ -1,6 +1,6 @@
 """The truth of three problems, every network on every accelerator, and a check of it.
 
-    python benchmarks/truth.py --data ../shared/data
+    python benchmarks/truth.py --data FOLDER
 
 NAS-Bench-Macro's networks are posed at two sizes: deployed at 224x224 with 1,000
 classes, and at CIFAR-10's own 32x32. The third problem are the stages of

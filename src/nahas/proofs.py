@@ -21,7 +21,7 @@ from nahas.controller.study import Study
 from nahas.output import percent
 from nahas.parts import make_oracle, make_space
 from nahas.search_space.b0 import choices_of
-from nahas.search_space.joint import PREFIX, Candidate
+from nahas.search_space.joint import Candidate, network_knobs
 from nahas.search_space.lower import lower
 from nahas.search_space.oracle import Oracle
 from nahas.search_space.space import SearchSpace
@@ -130,8 +130,7 @@ def question(
             f"{config.limits.min_accuracy!r} and {config.search.minimise!r}."
         )
     space = make_space(config)
-    names = [knob.name for knob in space.knobs]
-    own = np.array([d for d, n in enumerate(names) if not n.startswith(PREFIX)])
+    own = network_knobs(space)
     oracle = make_oracle(config) if study is None else None
     if study is not None:
         predictor = of_study(study, space, own, strength)

@@ -34,6 +34,8 @@ def test_a_file_quotes_what_holds_a_comma(tmp_path):
         (["/else/where/bounds.py", "--machines", "5"],
          "python benchmarks/bounds.py --machines 5"),
         (["x.py", "--only", "a b"], "python benchmarks/x.py --only 'a b'"),
+        (["x.py", "--data", "/my/own", "--seed", "1"],
+         "python benchmarks/x.py --data FOLDER --seed 1"),
     ],
 )  # fmt: skip
 def test_the_command_is_the_one_given(monkeypatch, words, shown):
