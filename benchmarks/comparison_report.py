@@ -41,7 +41,7 @@ DRAWN = (
     "optuna-nsga2-constrained-nested", "pymoo-nested",
 )  # fmt: skip
 DRAWN_FRONT = (
-    "random", "nsga2", YARDSTICK, "sweep-nsga2", FRONT, "optuna-tpe-nested",
+    "random", "nsga2", YARDSTICK, "sweep-nsga2", FRONT, "optuna-tpe-constrained-nested",
     "optuna-nsga2-constrained-nested", "pymoo-nested",
 )  # fmt: skip
 
@@ -61,22 +61,24 @@ def draw(runs: Runs, by: str) -> None:
         for axes in row[len(goals) :]:
             axes.set_visible(False)
         for axes, goal in zip(row, goals, strict=False):
-            for name in DRAWN:
+            most = 0.0
+            for place, name in enumerate(DRAWN):  # one's colour is that of its place
                 own = runs.get((problem, goal, name))
                 if own is None:
                     continue
                 xs, ys = curve(own, points, by)
+                most = max(most, *(100 * y for y in ys), 0.0)
                 peer = name in entries() and entries()[name].peer
                 axes.plot(
                     xs, 100 * np.array(ys), ".--" if peer else ".-", label=name,
-                    linewidth=2.5 if name == BEST else 1.2,
+                    color=f"C{place}", linewidth=2.5 if name == BEST else 1.2,
                 )  # fmt: skip
             axes.set(xscale="log", title=f"{problem}, {goal}")
             if not any(line.get_xdata().size for line in axes.lines):
                 few = f"fewer than {points[0]} networks\nkeep the target"
                 axes.text(0.5, 0.5, few, transform=axes.transAxes, ha="center")
             axes.set_yscale("symlog", linthresh=0.1)
-            axes.set_ylim(bottom=0)
+            axes.set_ylim(0, 1.5 * most or 1)
             axes.title.set_fontsize(9)
         row[0].set_ylabel("mean regret, points or %")
     for axes in panels[-1]:
@@ -113,13 +115,14 @@ def draw_shares(runs: Runs) -> None:
         1, len(problems), figsize=(4.4 * len(problems), 4.0), squeeze=False
     )
     for axes, problem in zip(panels[0], problems, strict=True):
-        for name in DRAWN_FRONT:
+        for place, name in enumerate(DRAWN_FRONT):
             own = runs.get((problem, "front", name))
             if own is not None:
                 means = [100 * values(own, q, "share").mean() for q in QUERIES[:4]]
                 axes.plot(
                     QUERIES[:4], means, "--" if entries()[name].peer else "-",
-                    label=name, linewidth=2.5 if name == FRONT else 1.2,
+                    label=name, color=f"C{place}",
+                    linewidth=2.5 if name == FRONT else 1.2,
                 )  # fmt: skip
         axes.set(xscale="log", title=problem, xlabel="accuracy queries", ylim=(0, 100))
     panels[0][0].set_ylabel("mean share of the true hypervolume, %")
