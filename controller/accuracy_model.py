@@ -47,7 +47,8 @@ class AccuracyModel:
     def ready(self) -> bool:
         """Whether there is enough to predict from."""
         # Of a single network, which a phase of accelerators has, one says all.
-        return len(self._known) >= min(_LEAST, int(np.prod(self._cardinalities)))
+        least = _LEAST if (self._cardinalities > 1).any() else 1
+        return len(self._known) >= least
 
     def expect(self, network: Choices, sizes: Choices) -> None:
         """A network, choices [D], is being trained.

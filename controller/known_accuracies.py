@@ -29,7 +29,7 @@ class KnownAccuracies:
         self._cardinalities = cardinalities
         self._strength = strength
         # Of a single network, which a phase of accelerators has, one says all.
-        self._least = min(2, int(np.prod(cardinalities)))
+        self._least = 2 if (cardinalities > 1).any() else 1
         self._known: dict[tuple[int, ...], float] = {}
         self._failed: set[tuple[int, ...]] = set()
         self._awaited: Counter[tuple[int, ...]] = Counter()

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from nahas.accelerator.template import Platform
+from nahas.controller.accuracy_model import AccuracyModel
 from nahas.controller.bayesian import Bayesian
 from nahas.controller.best_accelerator import BestAccelerator
 from nahas.controller.front_guided import FrontGuided
@@ -91,6 +92,25 @@ def test_failed_awaited_and_useless_networks_teach_nothing():
     known.learn(new, None, failed=False)
     known.learn(failed, 0.9, failed=False)
     assert known.needless(networks, np.full(5, True)) == [3]
+
+
+def test_one_accuracy_is_enough_where_there_is_one_network():
+    # 2**64 networks are 0 in 64 bits.
+    for counts, enough in [([1, 1], 1), ([1, 2], 2), ([2] * 64, 2)]:
+        cardinalities, sizes = np.array(counts), np.ones(3, np.int64)
+        ridge, process = (
+            KnownAccuracies(cardinalities, 1.0),
+            AccuracyModel(cardinalities),
+        )
+        for number in range(enough):
+            assert not ridge.ready
+            assert not process.ready
+            network = np.zeros(len(counts), np.int64)
+            network[-1] = number
+            ridge.learn(network, 0.5, failed=False)
+            process.learn(network, sizes, 0.5, failed=False)
+        assert ridge.ready
+        assert process.ready
 
 
 def best_found(search, task, trials):
