@@ -44,9 +44,9 @@ wheel: $(VENV)/installed-dev  ## builds the wheel into dist/
 	$(RUN)/python -m build --wheel --no-isolation
 
 lock: $(VENV)/installed-dev  ## resolves the locks anew; needs uv on the PATH
-	uv pip compile -q --universal --generate-hashes --no-header \
+	uv pip compile -q --universal --generate-hashes --no-strip-extras --no-header \
 		--extra test pyproject.toml -o requirements.lock
-	uv pip compile -q --universal --generate-hashes --no-header \
+	uv pip compile -q --universal --generate-hashes --no-strip-extras --no-header \
 		--all-extras -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 $(VENV)/installed: pyproject.toml requirements.lock .ci/environment
