@@ -145,6 +145,8 @@ def by_size(
     sizes: NDArray[np.int64],
 ) -> NDArray[np.float64]:
     """[B] a figure of memories of so many bytes, computed once for each size."""
+    if len(sizes) == 1:
+        return of_kib(sizes / 1024)
     first, places = distinct_rows(sizes[:, None])
     return of_kib(sizes[first] / 1024)[places]
 

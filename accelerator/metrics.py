@@ -89,6 +89,8 @@ class Metrics:
 
     def beside(self, others: Sequence["Metrics"]) -> "Metrics":
         """These metrics and others of the same workload, along the last axis."""
+        if not others:
+            return self
         joined: dict[str, Any] = {
             s.name: np.concatenate(
                 [getattr(part, s.name) for part in (self, *others)], axis=-1

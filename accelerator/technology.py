@@ -5,6 +5,7 @@ Where no source is named the value is assumed, with the range in which it may li
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -159,12 +160,20 @@ def _log_log(
     size: ArrayLike, sizes: tuple[float, ...], values: tuple[float, ...]
 ) -> NDArray[np.float64]:
     """Power law through neighbouring points; the outer segments are extended."""
-    x, y = np.log(sizes), np.log(values)
+    x, y, slopes = _segments(sizes, values)
     at = np.log(np.asarray(size, dtype=np.float64))
-    left = np.clip(np.searchsorted(x, at, side="right") - 1, 0, len(x) - 2)
-    slope = (y[left + 1] - y[left]) / (x[left + 1] - x[left])
-    powers: NDArray[np.float64] = np.exp(y[left] + slope * (at - x[left]))
+    left = np.searchsorted(x[1:-1], at, side="right")
+    powers: NDArray[np.float64] = np.exp(y[left] + slopes[left] * (at - x[left]))
     return powers
+
+
+@lru_cache
+def _segments(
+    sizes: tuple[float, ...], values: tuple[float, ...]
+) -> tuple[NDArray[np.float64], ...]:
+    """Logarithms of both, and the slopes between neighbours."""
+    x, y = np.log(sizes), np.log(values)
+    return x, y, np.diff(y) / np.diff(x)
 
 
 CACTI_22NM = SramTable(

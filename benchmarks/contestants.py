@@ -30,7 +30,9 @@ Ints = NDArray[np.int64]
 SLOW = 500
 """Trials of a contestant whose proposal takes milliseconds."""
 FAST = 5_000
-"""Of all others."""
+"""Of all others that propose pairs."""
+NETWORKS = 2_000
+"""Of all others that propose networks alone, some 10,000 at most."""
 PHASE = 100
 """Trials of the first phase where the accelerator is searched before the network."""
 
@@ -259,6 +261,10 @@ def in_mode(mode: str, name: str) -> Callable[[Lookup, int], Contestant]:
     return make
 
 
+def _most(name: str) -> int:
+    return NETWORKS if name.startswith("sweep-") else FAST
+
+
 def entries() -> dict[str, Entry]:
     """Every contestant by name."""
     warnings.filterwarnings("ignore", module="optuna")
@@ -266,11 +272,11 @@ def entries() -> dict[str, Entry]:
     for name in CONTROLLERS:
         # What is left of a space by shrinking is soon searched through.
         slow = name in ("front", "shrinking") or "guided" in name or "bayesian" in name
-        trials, queries = (SLOW, 300) if slow else (FAST, 1_000)
+        trials, queries = (SLOW, 300) if slow else (_most(name), 1_000)
         seeds = 10 if "bayesian" in name else 20
         found[name] = Entry(ours(name), trials, seeds, queries)
     for name in ("ppo", "local", "reinforce", "nsga2"):
-        found[f"sweep-{name}"] = Entry(swept(name))
+        found[f"sweep-{name}"] = Entry(swept(name), NETWORKS)
     for kind, constrained in (("tpe", False), ("tpe", True), ("nsga2", True)):
         label = f"optuna-{kind}" + ("-constrained" if constrained else "")
         for nested in (False, True):
@@ -280,10 +286,12 @@ def entries() -> dict[str, Entry]:
             found[full] = Entry(make, SLOW, seeds, 300, peer=True)
     for nested in (False, True):
         label = "pymoo-nested" if nested else "pymoo"
-        found[label] = Entry(pymoo(nested=nested), 3_000, 20, 300, peer=True)
+        trials = NETWORKS if nested else 3_000
+        found[label] = Entry(pymoo(nested=nested), trials, 20, 300, peer=True)
     for mode in ("fixed", "phases", "nested"):
         for name in ("evolution", "ppo"):
-            found[f"{mode}-{name}"] = Entry(in_mode(mode, name))
+            trials = FAST if mode == "nested" else NETWORKS
+            found[f"{mode}-{name}"] = Entry(in_mode(mode, name), trials)
     for mode in ("fixed", "phases"):
         found[f"{mode}-guided"] = Entry(in_mode(mode, "guided"), SLOW, 20, 300)
     return found

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import final
 
 import numpy as np
@@ -16,6 +17,8 @@ from nahas.controller.controller import (
     unseen,
 )
 from nahas.controller.trial import Trial
+
+_Member = tuple[tuple[bool, float], NDArray[np.int64]]  # rank, choices [D]
 
 
 def mutate(
@@ -64,7 +67,7 @@ class RegularizedEvolution:
     tournament: int = 16
     _cardinalities: NDArray[np.int64] = field(init=False, repr=False)
     _rng: np.random.Generator = field(init=False, repr=False)
-    _members: deque[Trial] = field(init=False, repr=False)
+    _members: deque[_Member] = field(init=False, repr=False)
     _proposed: int = field(init=False, repr=False)
     _seen: set[bytes] = field(init=False, repr=False)
 
@@ -92,7 +95,9 @@ class RegularizedEvolution:
 
     def update(self, trials: Sequence[Trial]) -> None:
         """Trials join the population; the oldest leave it."""
-        self._members.extend(trials)
+        self._members.extend(
+            (rank_key(trial), np.array(trial.choices, np.int64)) for trial in trials
+        )
 
     def adopt(self, trials: Sequence[Trial]) -> None:
         """Others' trials join too, in the place of random first members."""
@@ -110,6 +115,6 @@ class RegularizedEvolution:
             return choices
         size = min(self.tournament, len(self._members))
         drawn = self._rng.choice(len(self._members), size, replace=False)
-        parent = max((self._members[i] for i in drawn), key=rank_key)
-        parent_choices = np.array(parent.choices, np.int64)
-        return mutate(parent_choices, self._cardinalities, self._rng)
+        rivals = [self._members[i] for i in drawn.tolist()]
+        _, parent = max(rivals, key=itemgetter(0))
+        return mutate(parent, self._cardinalities, self._rng)

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nahas.controller.blas import one_thread
+
 Array = NDArray[np.float64]
 
 LEAST_ERROR = 1e-4
@@ -58,7 +60,7 @@ class Posterior:
             alpha=_JITTER,
             optimizer="fmin_l_bfgs_b" if kernel is None else None,
         )
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), one_thread():
             # That a number ends at its bound, or a search early, does no harm.
             warnings.simplefilter("ignore")
             process.fit(features, (targets - centre) / scale)
@@ -71,7 +73,7 @@ class Posterior:
 
     def at(self, features: Array) -> tuple[Array, Array]:
         """[B] means and deviations of what is under the noise, at features [B, F]."""
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), one_thread():
             warnings.simplefilter("ignore")  # of variances that round to below 0
             mean, deviation = self.process.predict(features, return_std=True)
         noise = self.kernel.k2.noise_level

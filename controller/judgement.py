@@ -2,23 +2,27 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nahas.accelerator.cost_model import evaluate
+from nahas.accelerator.cost_model import evaluate_machines
 from nahas.accelerator.machines import Machines
 from nahas.accelerator.metrics import Limit, Metrics
 from nahas.accelerator.template import Platform
+from nahas.accelerator.workload import Workload
 from nahas.controller.outcome import finite
 from nahas.controller.reward import Limits
 from nahas.controller.trial import Status
 from nahas.search_space.joint import Candidate
 from nahas.search_space.lower import lower
+from nahas.search_space.network import Network
 from nahas.search_space.space import SearchSpace
 
 Reject = Literal["hard", "none"]
+_REMEMBERED = 1024  # networks
 RewardFunction = Callable[[NDArray[np.float64], Metrics], NDArray[np.float64]]
 
 
@@ -106,12 +110,11 @@ def judge(task: Task, choices: NDArray[np.int64]) -> Judgement:
                 "`space` must hold pairs of a network and an accelerator. Received "
                 f"{type(candidate).__name__} (make it with nahas.joint_space)."
             )
-        network = str(candidate.network)
-        workload = lower([candidate.network])
-        metrics = evaluate(workload, [candidate.accelerator], task.platform)
+        network, workload = _lowered(candidate.network)
+        machine = Machines.of([candidate.accelerator])
+        metrics = evaluate_machines(workload, machine, task.platform)
     except ValueError as error:  # a combination of choices that cannot be built
         return Judgement("", None, "infeasible", 1.0, " ".join(str(error).split()))
-    machine = Machines.of([candidate.accelerator])
     registers = machine.compute[:, 4]
     violation = float(violations(task.limits, metrics, machine.memory, registers)[0])
     if not metrics.feasible[0]:
@@ -121,6 +124,12 @@ def judge(task: Task, choices: NDArray[np.int64]) -> Judgement:
         status: Status | None = "rejected" if task.reject == "hard" else None
         return Judgement(network, metrics, status, violation, reason)
     return Judgement(network, metrics)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _lowered(network: Network) -> tuple[str, Workload]:
+    """The text and the operators of a network, which many trials may share."""
+    return str(network), lower([network])
 
 
 def violations(
@@ -140,10 +149,10 @@ def violations(
         local_memory: [B] bytes of a PE's local memory.
         register_file: [B] bytes of a lane's register file.
     """
-    room = np.select(
-        [metrics.limit == Limit.LOCAL_MEMORY, metrics.limit == Limit.REGISTER_FILE],
-        [local_memory, register_file],
-    )
+    if metrics.feasible.all():
+        return limits.violation(metrics)
+    room = np.where(metrics.limit == Limit.LOCAL_MEMORY, local_memory, 0)
+    room = np.where(metrics.limit == Limit.REGISTER_FILE, register_file, room)
     excess = np.ones(len(metrics))
     np.divide(metrics.excess_bytes, room, out=excess, where=room > 0)
     return np.where(metrics.feasible, limits.violation(metrics), 1.0 + excess)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from nahas.controller.blas import one_thread
+
 Array = NDArray[np.float64]
 Choices = NDArray[np.int64]
 
@@ -41,19 +43,22 @@ class Ridge:
     def fit(cls, features: Array, targets: Array, strength: float) -> "Ridge":
         """The posterior under targets [B] of features [B, F], with λ = `strength`."""
         centre = float(targets.mean())
-        gram = features.T @ features + strength * np.eye(features.shape[1])
-        factor: Array = np.linalg.cholesky(gram).astype(np.float64)
-        mean = _solve(factor, features.T @ (targets - centre))
-        residuals = targets - centre - features @ mean
-        # Of B residuals, trace of the hat matrix many are spent on the weights.
-        spent = float((np.linalg.solve(factor, features.T) ** 2).sum())
+        with one_thread():
+            gram = features.T @ features + strength * np.eye(features.shape[1])
+            factor: Array = np.linalg.cholesky(gram).astype(np.float64)
+            mean = _solve(factor, features.T @ (targets - centre))
+            residuals = targets - centre - features @ mean
+            # Of B residuals, trace of the hat matrix many are spent on the weights.
+            spent = float((np.linalg.solve(factor, features.T) ** 2).sum())
         left = max(len(targets) - spent, 1.0)
         return cls(centre, mean, float((residuals @ residuals / left) ** 0.5), factor)
 
     def draw(self, rng: np.random.Generator) -> Array:
         """[F] weights drawn from the posterior."""
         white = rng.standard_normal(len(self.mean))
-        drawn: Array = self.mean + self.noise * np.linalg.solve(self.factor.T, white)
+        with one_thread():
+            step = np.linalg.solve(self.factor.T, white)
+        drawn: Array = self.mean + self.noise * step
         return drawn
 
 
