@@ -31,6 +31,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 GRID_SHAPE = grid_shape()
 PROBLEMS = ("macro-224", "macro-32", "b0-stages")
+QUANTILES = (10, 25, 50, 75)
+GOALS = (*(f"latency {quantile} %" for quantile in QUANTILES), "energy", "front")
 _CANNOT_RUN = 2.0  # violation of a pair that no limit of bytes explains, as `judge` has
 
 
@@ -227,11 +229,10 @@ def _goals(
     """The four targets, the least energy above a floor, and the whole front."""
     found = []
     worst = float(problem.judged.min())
-    for quantile, target in zip((10, 25, 50, 75), front.targets_ms, strict=True):
+    for name, target in zip(GOALS, front.targets_ms, strict=False):
         tight = replace(limits, max_latency_ms=float(target))
         best = truth.optimum(problem.judged, Reward(), tight)
         assert best is not None
-        name = f"latency {quantile} %"
         found.append(Goal(name, "accuracy", tight, best.accuracy, worst))
     floor = float(np.median(front.accuracy))
     above = replace(limits, min_accuracy=floor)

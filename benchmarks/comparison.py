@@ -5,16 +5,15 @@
 
 A run is a contestant, a problem, a goal and a seed. It ends after its accuracy queries
 (distinct networks that were trained) or trials. What it had found after so many queries
-and after so many simulated pairs is kept in runs/comparison/runs.jsonl, where a run is
-not repeated; the page and its tables are made from there by `comparison_report.py` and
-lie in results/comparison/.
+and after so many simulated pairs is written to runs/comparison/runs.jsonl. No run that
+is known from there or from results/comparison/runs.jsonl.gz is repeated;
+`comparison_report.py` makes the second, the page and its tables of all that are known.
 """
 
 import argparse
-import json
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any
 
 import numpy as np
 from arena import PROBLEMS, Arena, Goal, open_arena
+from comparison_record import VERSION, Key, append, known_runs
 from contestants import Contestant, Entry, entries
 from lookup import Lookup, looked_up
 from page import ROOT
@@ -32,10 +32,7 @@ from nahas.controller.trial import Trial
 QUERIES = (10, 30, 100, 300, 1_000)
 CALLS = tuple(m * 10**k for k in range(1, 9) for m in (1, 3))
 SEEDS = 20
-VERSION = 3
-"""Of contestants and of what is counted; to be raised with them: no others are read."""
 BLOCK = 10
-RUNS = ROOT / "runs" / "comparison"
 TRUTHS = ROOT / "runs" / "truth"
 _arenas: dict[str, Arena] = {}
 
@@ -70,7 +67,7 @@ class Record:
         """
         for calls in CALLS:
             if calls <= self.calls and calls not in self.by_calls:
-                self.by_calls[calls] = self.state()
+                self.by_calls[calls] = self.regret
 
     def add(self, trial: Trial) -> None:
         """The next trial."""
@@ -89,19 +86,26 @@ class Record:
         if new and self.queries in QUERIES:
             self.by_queries[self.queries] = self.state()
 
-    def state(self) -> dict[str, float]:
-        """Queries, calls, regret, whether anything was found, hypervolume share."""
+    @property
+    def regret(self) -> float:
+        """Of the best pair so far; of the worst pair where none was found."""
         arena, goal = self._arena, self._goal
-        regret = 0.0
-        if goal.wanted != "front":
-            regret = arena.worst_regret(goal)
-            if self._best is not None:
-                [network], [place] = arena.places(np.array([self._best.choices]))
-                regret = arena.regret(goal, int(network), int(place))
-        share = arena.share(*zip(*self._pairs, strict=True)) if self._pairs else 0.0
+        if goal.wanted == "front":
+            return 0.0
+        if self._best is None:
+            return round(arena.worst_regret(goal), 9)
+        [network], [place] = arena.places(np.array([self._best.choices]))
+        return round(arena.regret(goal, int(network), int(place)), 9)
+
+    def state(self) -> dict[str, float]:
+        """Queries, trials, calls, regret, if any was found, hypervolume share."""
+        share = 0.0
+        if self._pairs:
+            share = self._arena.share(*zip(*self._pairs, strict=True))
         return {
             "queries": self.queries, "trials": self.trials, "calls": self.calls,
-            "regret": regret, "found": self._best is not None, "share": share,
+            "regret": self.regret, "found": self._best is not None,
+            "share": round(share, 6),
         }  # fmt: skip
 
 
@@ -123,7 +127,8 @@ def run(arena: Arena, goal: Goal, entry: Entry, seed: int) -> dict[str, Any]:
         record.note()
     return {
         "end": record.state(), "by_queries": record.by_queries,
-        "by_calls": record.by_calls, "cpu_ms": 1e3 * seconds / record.trials,
+        "by_calls": record.by_calls,
+        "cpu_ms": round(1e3 * seconds / record.trials, 3),
     }  # fmt: skip
 
 
@@ -139,16 +144,10 @@ def _task(problem: str, goal: str, name: str, seed: int, data: Path) -> dict[str
     return {**key, "version": VERSION, "digest": arena.problem.digest, **found}
 
 
-def known_runs(path: Path) -> list[dict[str, Any]]:
-    """The runs of a file that are of this version."""
-    rows = [json.loads(line) for line in path.open()] if path.exists() else []
-    return [row for row in rows if row.get("version") == VERSION]
-
-
 def missing(
     problems: Iterable[str], goals: Iterable[str], names: Iterable[str], seeds: int,
-    done: set[tuple[str, str, str, int]],
-) -> list[tuple[str, str, str, int]]:  # fmt: skip
+    done: Collection[Key],
+) -> list[Key]:  # fmt: skip
     """The runs that are still to be made, a block of seeds of all problems at a time.
 
     A problem's costs are gigabytes that lie in memory while it is stayed with.
@@ -177,24 +176,17 @@ def main() -> None:
     arguments = parser.parse_args()
     first = open_arena(arguments.problems[0], arguments.data, TRUTHS)
     goals = arguments.goals or [goal.name for goal in first.goals]
-    RUNS.mkdir(parents=True, exist_ok=True)
-    path = RUNS / "runs.jsonl"
-    rows = known_runs(path)
-    done = {(r["problem"], r["goal"], r["name"], r["seed"]) for r in rows}
+    done = known_runs()
     names = arguments.only or list(entries())
     unmade = missing(arguments.problems, goals, names, arguments.seeds, done)
     print(f"{len(done)} runs are known, {len(unmade)} to make")
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the workers: small matrices
     context = get_context("spawn")
     started = time.monotonic()
-    with (
-        path.open("a") as file,
-        ProcessPoolExecutor(arguments.jobs, mp_context=context) as pool,
-    ):
+    with ProcessPoolExecutor(arguments.jobs, mp_context=context) as pool:
         waiting = [pool.submit(_task, *one, arguments.data) for one in unmade]
         for count, future in enumerate(as_completed(waiting), start=1):
-            file.write(json.dumps(future.result()) + "\n")
-            file.flush()
+            append(future.result())
             if count % 50 == 0:
                 left = (time.monotonic() - started) / count * (len(unmade) - count)
                 print(f"{count} of {len(unmade)}, {left / 60:.0f} min left", flush=True)

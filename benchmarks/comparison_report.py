@@ -2,8 +2,8 @@
 
     python benchmarks/comparison_report.py
 
-Reads runs/comparison/runs.jsonl, which `comparison.py` writes, and makes
-results/comparison/ of it.
+Reads the runs that `comparison.py` has made, and those that results/comparison/ holds,
+and makes results/comparison/ of both.
 """
 
 import argparse
@@ -12,7 +12,8 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from arena import PROBLEMS
-from comparison import CALLS, QUERIES, RUNS
+from comparison import CALLS, QUERIES
+from comparison_record import Row, known_runs, pack
 from comparison_stats import (
     BEST,
     FRONT,
@@ -23,15 +24,16 @@ from comparison_stats import (
     YARDSTICK,
     Runs,
     aims,
+    at,
+    by_seed,
     cells,
     league,
-    read,
     shares,
     summary,
     tests,
     values,
 )  # fmt: skip
-from contestants import FAST, PHASE, SLOW, entries
+from contestants import FAST, NETWORKS, PHASE, SLOW, entries
 from page import ROOT, cores, made_with, table, write_csv
 
 RESULTS = ROOT / "results" / "comparison"
@@ -99,13 +101,18 @@ def curve(
     """
     xs, ys = [], []
     for point in points:
-        states = [run[f"by_{by}"].get(str(point)) for run in runs.values()]
-        if any(states):
-            ends = [run["end"] for run in runs.values()]
-            known = [state or end for state, end in zip(states, ends, strict=True)]
+        reached = [run for run in runs.values() if str(point) in run[f"by_{by}"]]
+        if reached:
             xs.append(point)
-            ys.append(float(np.mean([state["regret"] for state in known])))
+            ys.append(float(np.mean([regret(run, point, by) for run in runs.values()])))
     return xs, ys
+
+
+def regret(run: Row, point: int, by: str) -> float:
+    """After so many queries or calls."""
+    if by == "queries":
+        return float(at(run, point)["regret"])
+    return float(run["by_calls"].get(str(point), run["end"]["regret"]))
 
 
 def draw_shares(runs: Runs) -> None:
@@ -135,7 +142,9 @@ def draw_shares(runs: Runs) -> None:
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
-    runs = read(RUNS / "runs.jsonl")
+    known = known_runs()
+    pack(known.values())
+    runs = by_seed(known)
     write_csv(
         RESULTS / "summary.csv",
         ("problem", "goal", "name", "queries", "seeds", "regret_median", "regret_q1",
@@ -192,9 +201,10 @@ baseline's. A search sees the first training of a network; its regret is judged 
 mean of the others: points of accuracy that the best pair has more, or the percentage by
 which the energy is higher. A query is a distinct network that is trained; a pair that
 breaks a limit is simulated and not trained. Runs end after {QUERIES[-1]:,} queries or
-{FAST:,} trials, those of guided and bayesian controllers, of `front`, `shrinking` and
-Optuna after 300 queries or {SLOW} trials, pymoo's after 300 or 3,000; a run that ends
-sooner counts with what it had. A run that found nothing has the regret of the worst
+{FAST:,} trials ({NETWORKS:,} where networks alone are proposed), those of guided and
+bayesian controllers, of `front`, `shrinking` and Optuna after 300 queries or {SLOW}
+trials, pymoo's after 300 or 3,000 ({NETWORKS:,}); a run that ends sooner counts with
+what it had. A run that found nothing has the regret of the worst
 pair. Every contestant is told each trial before its next proposal. The kernel of
 `bayesian` and which of ours is called the best were chosen on {TUNED[0]}, {TUNED[1]};
 that `{FRONT}` is the best of ours for fronts, on the front of {TUNED[0]}; all else has
@@ -246,7 +256,8 @@ Ours is significantly ahead in {len(behind)}. A peer is significantly ahead in
 {said}
 
 `summary.csv` has medians and quartiles of regret and of the hypervolume share,
-`tests.csv` every test.
+`tests.csv` every test, `runs.jsonl.gz` every run: those that are there are not made
+again.
 
 {made_with("numpy", "scipy", "optuna", "pymoo", "moocore", machine=cores())}
 """

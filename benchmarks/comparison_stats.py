@@ -1,12 +1,14 @@
 """What the runs of the comparison come to: means, ranks, and tests over seeds."""
 
 from collections import defaultdict
-from pathlib import Path
+from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
 import numpy as np
-from arena import PROBLEMS
-from comparison import QUERIES, known_runs
+from arena import GOALS, PROBLEMS
+from comparison import QUERIES
+from comparison_record import Key, Row
 from contestants import entries
 from numpy.typing import NDArray
 from scipy.stats import wilcoxon
@@ -25,11 +27,11 @@ SHOWN = 12
 """Contestants of a table of shares."""
 
 
-def read(path: Path) -> Runs:
+def by_seed(rows: Mapping[Key, Row]) -> Runs:
     """Runs by problem, goal and name, then by seed."""
     found: Runs = defaultdict(dict)
-    for row in known_runs(path):
-        found[row["problem"], row["goal"], row["name"]][row["seed"]] = row
+    for (*cell, name, seed), row in rows.items():
+        found[*cell, name][seed] = row
     return found
 
 
@@ -125,8 +127,8 @@ def tests(runs: Runs) -> list[tuple[str, str, str, int, float, float, float, int
 
 def cells(runs: Runs) -> list[Cell]:
     """Problems and goals that were run, in order."""
-    found = dict.fromkeys((problem, goal) for problem, goal, _ in runs)
-    return sorted(found, key=lambda cell: PROBLEMS.index(cell[0]))
+    found = {(problem, goal) for problem, goal, _ in runs}
+    return [cell for cell in product(PROBLEMS, GOALS) if cell in found]
 
 
 def aims(runs: Runs) -> list[tuple[object, ...]]:
