@@ -206,22 +206,33 @@ def correct(model: Any, data: Split, scaling: Scaling) -> NDArray[np.bool_]:
 def _compile(model: Any, recipe: Recipe, steps: int) -> None:
     import keras
 
-    warmup = int(steps * recipe.warmup)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0 if warmup else recipe.learning_rate,
-        steps - warmup,
-        warmup_target=recipe.learning_rate if warmup else None,
-        warmup_steps=warmup,
-    )
+    schedule = cosine(recipe.learning_rate, steps, int(steps * recipe.warmup))
     optimizer = keras.optimizers.SGD(schedule, momentum=recipe.momentum)
     optimizer.build(model.trainable_variables)
-    # XLA's depthwise convolution is 20 times slower on a CPU; "auto" is Keras' rule.
-    on_tensorflow = keras.backend.backend() == "tensorflow"
-    model.compile(
-        optimizer,
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        jit_compile=False if on_tensorflow else "auto",
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, loss, jit_compile=jit())
+
+
+def cosine(highest: float, steps: int, warmup: int) -> Any:
+    """A learning rate that rises from 0 for `warmup` of the steps, and falls to 0."""
+    import keras
+
+    return keras.optimizers.schedules.CosineDecay(
+        0.0 if warmup else highest,
+        steps - warmup,
+        warmup_target=highest if warmup else None,
+        warmup_steps=warmup,
     )
+
+
+def jit() -> bool | str:
+    """What Keras' `jit_compile` is to be.
+
+    XLA's depthwise convolution is 20 times slower on a CPU; "auto" is Keras' rule.
+    """
+    import keras
+
+    return False if keras.backend.backend() == "tensorflow" else "auto"
 
 
 def _wrong(name: str, expected: str, value: object) -> ValueError:

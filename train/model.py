@@ -15,13 +15,22 @@ from nahas.search_space.network import Block, Network, expanded, squeezed
 BATCH_NORM = {"momentum": 0.9, "epsilon": 1e-3}
 
 
-def build_model(network: Network, *, softmax: bool = False) -> Any:
+def build_model(
+    network: Network,
+    *,
+    softmax: bool = False,
+    dropout: float = 0.0,
+    drop_path: float = 0.0,
+) -> Any:
     """A functional Keras model of `network`, with fresh random weights.
 
     Args:
         network: What to build: its blocks, resolution, channels and classes.
         softmax: Whether the output are probabilities. Logits otherwise, for losses
             `from_logits=True`.
+        dropout: Rate before the classifier, in training.
+        drop_path: Rate at which the last block's residual branch is left out of an
+            image's pass in training; block i of n has (i + 1) / n of it.
 
     Returns:
         `keras.Model` from images [B, resolution, resolution, channels] to [B, classes].
@@ -44,16 +53,20 @@ def build_model(network: Network, *, softmax: bool = False) -> Any:
         activation=network.activation,
     )
     for number, block in enumerate(network.blocks):
-        x = _block(x, block, f"block{number}")
+        rate = drop_path * (number + 1) / len(network.blocks)
+        x = _block(x, block, f"block{number}", rate)
     x = _conv(x, network.head_filters, 1, "head", activation=network.activation)
     x = layers.GlobalAveragePooling2D(name="pool")(x)
-    x = layers.Dense(network.classes, name="classifier")(x)
+    if dropout:
+        x = layers.Dropout(dropout, name="dropout")(x)
+    # Outputs in float32 whatever the layers' precision: a loss needs their last bits.
+    x = layers.Dense(network.classes, name="classifier", dtype="float32")(x)
     if softmax:
-        x = layers.Softmax(name="probabilities")(x)
+        x = layers.Softmax(name="probabilities", dtype="float32")(x)
     return Model(image, x)
 
 
-def _block(x: Any, block: Block, name: str) -> Any:
+def _block(x: Any, block: Block, name: str, drop_path: float) -> Any:
     """An inverted bottleneck or a fused one, applied to `x` [B, H, W, C]."""
     from keras import layers
 
@@ -95,6 +108,9 @@ def _block(x: Any, block: Block, name: str) -> Any:
     if not (fused and block.expansion == 1):  # then the one convolution is the block
         y = _conv(y, block.filters, 1, f"{name}_project", strides=late)
     if block.adds(channels):
+        if drop_path:
+            # One draw an image: the branch is left out, or counts for more.
+            y = layers.Dropout(drop_path, (None, 1, 1, 1), name=f"{name}_drop")(y)
         y = layers.Add(name=f"{name}_add")([x, y])
     return y
 

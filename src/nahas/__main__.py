@@ -20,6 +20,7 @@ from nahas import (
     cli_space,
     cli_study,
     cli_sweep,
+    cli_train,
     cli_truth,
 )
 from nahas.usage import UsageError
@@ -84,6 +85,7 @@ def build_parser() -> argparse.ArgumentParser:
     cli_space.add_commands(commands)
     cli_truth.add_commands(commands)
     cli_prove.add_commands(commands)
+    cli_train.add_commands(commands)
     return parser
 
 

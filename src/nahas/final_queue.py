@@ -1,0 +1,227 @@
+"""A queue of final trainings: each in a process of its own, resumed after any kill.
+
+A training's folder holds its checkpoint while it runs and, once it is done, its result
+and its model. What has a result is not trained again, so that the same command goes on
+where it was interrupted.
+"""
+
+import json
+import os
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from nahas.closing import read_json, write_json
+from nahas.controller.pool import thread_limits
+from nahas.search_space.network import Network
+from nahas.train.recipe import FinalRecipe
+
+RESULT = "result.json"
+MODEL = "model.keras"
+RIGHT = "right.json"
+LOG = "log.txt"
+
+
+class FinalTrainingError(RuntimeError):
+    """Trainings that failed; what is done is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A final training.
+
+    Attributes:
+        name: Of the network, for people.
+        network: What is trained, at the data's size.
+        seed: Of the training.
+    """
+
+    name: str
+    network: Network
+    seed: int
+
+    def folder(self, root: Path) -> Path:
+        """Where it lies: a name for people, and a hash of the network."""
+        word = re.sub(r"[^A-Za-z0-9._-]+", "_", self.name).strip("_.") or "network"
+        mark = blake2b(str(self.network).encode(), digest_size=4).hexdigest()
+        return root / f"{word[:40]}-{mark}" / f"seed{self.seed}"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipes:
+    """What all trainings of a queue share.
+
+    Attributes:
+        data: Name or path of the data set.
+        resolution: Of the images; their own where None.
+        recipe: How networks are trained.
+        threads: Of each training; its weights depend on it.
+    """
+
+    data: str
+    resolution: int | None
+    recipe: FinalRecipe
+    threads: int = 1
+
+
+Told = Callable[[Asked, int, int, dict[str, float]], None]
+"""Told of each epoch: whose, how many are done, of how many, the row of its log."""
+
+
+def result_of(asked: Asked, shared: Recipes, root: Path) -> dict[str, Any] | None:
+    """The result of a training; None where it is not done.
+
+    Raises:
+        FinalTrainingError: If the folder holds one of another recipe or data.
+    """
+    folder = asked.folder(root)
+    found = read_json(folder / RESULT)
+    if not isinstance(found, dict):
+        return None
+    if found.get("shared") != _shared(shared):
+        raise FinalTrainingError(
+            f"{folder} must hold a training by the recipe and data that are asked for. "
+            "Received one by others. Choose another --folder."
+        )
+    return found
+
+
+def train_all(
+    queue: Sequence[Asked],
+    shared: Recipes,
+    root: Path,
+    *,
+    workers: int = 1,
+    told: Told | None = None,
+) -> list[dict[str, Any]]:
+    """The results of trainings, in their order, so many at a time.
+
+    Args:
+        queue: What is asked for.
+        shared: What they share.
+        root: The folder of all.
+        workers: Processes at a time.
+        told: Told of each epoch.
+
+    Raises:
+        FinalTrainingError: If some failed, once all others are done.
+    """
+    waiting = deque(a for a in queue if result_of(a, shared, root) is None)
+    running: dict[Connection, tuple[Asked, Any]] = {}
+    failed: list[str] = []
+    try:
+        while waiting or running:
+            while waiting and len(running) < workers:
+                asked = waiting.popleft()
+                pipe, child = _start(asked, shared, root)
+                running[pipe] = asked, child
+            ready = wait(list(running))
+            for pipe in [pipe for pipe in running if pipe in ready]:
+                asked, child = running[pipe]
+                try:
+                    message = pipe.recv()
+                except EOFError:  # it is done, or was killed
+                    del running[pipe]
+                    child.join()
+                    if result_of(asked, shared, root) is None:
+                        failed.append(_failure(asked, root))
+                    continue
+                if told is not None:
+                    told(asked, *message)
+    finally:
+        for _, child in running.values():
+            child.terminate()
+            child.join()
+    if failed:
+        raise FinalTrainingError(
+            f"{len(failed)} of {len(queue)} trainings failed: {'; '.join(failed)}. The "
+            "others are done; the same command tries again."
+        )
+    return [found for a in queue if (found := result_of(a, shared, root))]
+
+
+def _start(asked: Asked, shared: Recipes, root: Path) -> tuple[Connection, Any]:
+    context = get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    child = context.Process(
+        target=_train, args=(asked, shared, root, theirs), daemon=True
+    )
+    before = os.environ.copy()
+    os.environ.update(thread_limits(shared.threads))  # which the child inherits
+    try:
+        child.start()
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    theirs.close()
+    return ours, child
+
+
+def _train(asked: Asked, shared: Recipes, root: Path, pipe: Connection) -> None:
+    """Runs in the child: trains, and writes the result and the model."""
+    folder = asked.folder(root)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOG).open("ab") as file:  # TensorFlow talks
+        os.dup2(file.fileno(), 2)
+    try:
+        _train_here(asked, shared, folder, pipe)
+    except Exception as error:  # the parent says its last line
+        text = " ".join(str(error).split())
+        with (folder / LOG).open("a", encoding="utf-8") as log:
+            log.write(f"\n{type(error).__name__}: {text}\n")
+
+
+def _train_here(asked: Asked, shared: Recipes, folder: Path, pipe: Connection) -> None:
+    from nahas.train.data import load
+    from nahas.train.final import train_final
+
+    started = time.process_time()
+    trained = train_final(
+        asked.network,
+        load(shared.data, shared.resolution),
+        shared.recipe,
+        folder,
+        seed=asked.seed,
+        threads=shared.threads,
+        progress=lambda *message: pipe.send(message),
+    )
+    trained.model.save(folder / MODEL)
+    write_json(folder / RIGHT, [int(i) for i in trained.right.nonzero()[0]])
+    write_json(
+        folder / RESULT,
+        {
+            "name": asked.name,
+            "network": str(asked.network),
+            "seed": asked.seed,
+            "accuracy": trained.accuracy,
+            "test_images": len(trained.right),
+            "validation_accuracy": trained.log[-1]["accuracy"],
+            "parameters": int(trained.model.count_params()),
+            "scaling": asdict(trained.scaling),
+            "cpu_seconds_of_the_last_run": time.process_time() - started,
+            "epochs": list(trained.log),
+            "shared": _shared(shared),
+        },
+    )
+
+
+def _failure(asked: Asked, root: Path) -> str:
+    """Why a training has no result: the last line of its log."""
+    path = asked.folder(root) / LOG
+    lines = path.read_text(errors="replace").split("\n") if path.exists() else []
+    last = next((line for line in reversed(lines) if ": " in line), "it was killed")
+    return f"{asked.name} with seed {asked.seed}: {last.rstrip('.')} (in {path})"
+
+
+def _shared(shared: Recipes) -> dict[str, Any]:
+    from nahas.train.data import fingerprint
+
+    found = asdict(shared) | {"data": fingerprint(shared.data)}
+    return dict(json.loads(json.dumps(found)))

@@ -1,0 +1,134 @@
+"""The command `train`: a queue of final trainings in real processes."""
+
+import json
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from nahas import final_queue
+from nahas.__main__ import main
+from nahas.final_queue import Asked, FinalTrainingError, Recipes, train_all
+from nahas.search_space.network import Block, Network
+from nahas.train.recipe import FinalRecipe
+
+NETWORK = Network((Block("ibn", 3, 2, 8),), 8, 8, resolution=32, classes=10)
+SHORT = ["--set", "final.epochs=1", "--set", "final.batch=16",
+         "--set", "final.warmup_epochs=0.5", "--set", "final.crop=1"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """A data set of our own: bright and dark images of 8x8."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(120) % 2
+    grey = rng.integers(0, 100, (120, 8, 8)) + 100 * labels[:, None, None]
+    path = tmp_path_factory.mktemp("images") / "grey.npz"
+    np.savez(
+        path, x_train=grey[:80].astype(np.uint8), y_train=labels[:80],
+        x_test=grey[80:].astype(np.uint8), y_test=labels[80:],
+    )  # fmt: skip
+    return str(path)
+
+
+def test_networks_are_trained_once_and_tabled(images, tmp_path, capsys):
+    words = ["train", str(NETWORK), "--data", images, "--seeds", "2", *SHORT,
+             "--workers", "2", "--folder", str(tmp_path / "final")]  # fmt: skip
+    assert main(words) == 0
+    printed = capsys.readouterr()
+    assert "final trainings, 40 test images" in printed.out
+    assert "network 1" in printed.out
+    assert printed.err.count("epoch 1 of 1") == 2
+    results = sorted((tmp_path / "final").glob("*/*/result.json"))
+    assert [path.parent.name for path in results] == ["seed0", "seed1"]
+    stamps = [path.stat().st_mtime_ns for path in results]
+
+    assert main([*words, "--json"]) == 0
+    printed = capsys.readouterr()
+    assert "epoch" not in printed.err.replace("1 epochs", "")
+    assert [path.stat().st_mtime_ns for path in results] == stamps
+    rows = json.loads(printed.out)
+    assert [row["seed"] for row in rows] == [0, 1]
+    small = NETWORK.proxy(8, 2, channels=1)
+    assert all(row["network"] == str(small) for row in rows)
+    for row, path in zip(rows, results, strict=True):
+        right = json.loads((path.parent / "right.json").read_text())
+        assert row["accuracy"] == len(right) / row["test_images"]
+        assert (path.parent / "model.keras").exists()
+
+    assert main([*words, "--set", "final.epochs=2"]) == 1
+    assert "Choose another --folder." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--seeds", "0"], "`--seeds` must be a positive integer"),
+        (["--set", "final.epoch=3"], "Did you mean `epochs`"),
+        (["--set", "search.seed=3"], "Received section 'search'"),
+        (["--set", "final.batch=100"], "at most the 64 training images"),
+        (["--width", "0"], "`--width` must be positive"),
+        (["--config", "absent.toml"], "must be a file that can be read"),
+        (["--data", "cifar11"], "Received 'cifar11'"),
+    ],
+)
+def test_wrong_use_is_a_line(images, tmp_path, capsys, more, said):
+    words = ["train", str(NETWORK), "--data", images, "--folder", str(tmp_path)]
+    assert main([*words, *SHORT, *more]) == 2
+    printed = capsys.readouterr().err
+    assert said in printed
+    assert printed.count("\n") == 1
+
+
+def test_a_model_that_is_only_read_is_refused(images, tmp_path, capsys):
+    words = ["train", "keras:VGG16", "--data", images, "--folder", str(tmp_path)]
+    assert main(words) == 2
+    assert "read for its costs alone" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_killed_training_fails_alone_and_resumes(images, tmp_path, monkeypatch):
+    """SIGKILL of one process of two, in its second epoch; then the same again."""
+    small = NETWORK.proxy(8, 2, channels=1)
+    recipe = FinalRecipe(epochs=3, batch=16, crop=1)
+    shared = Recipes(images, None, recipe)
+    queue = [Asked("a", small, seed) for seed in (0, 1)]
+    whole = train_all(queue, shared, tmp_path / "whole", workers=2)
+    processes = {}
+    start = final_queue._start
+
+    def started(asked, *rest):
+        pipe, child = start(asked, *rest)
+        processes[asked.seed] = child
+        return pipe, child
+
+    monkeypatch.setattr(final_queue, "_start", started)
+
+    def kill(asked, done, of, row):
+        if (asked.seed, done) == (1, 1):
+            os.kill(processes[1].pid, signal.SIGKILL)
+            time.sleep(0.1)
+
+    broken = tmp_path / "broken"
+    with pytest.raises(
+        FinalTrainingError, match="1 of 2 trainings failed: a with seed"
+    ):
+        train_all(queue, shared, broken, workers=2, told=kill)
+    assert final_queue.result_of(queue[0], shared, broken) is not None
+    told = []
+    again = train_all(queue, shared, broken, told=lambda a, *rest: told.append(a.seed))
+    assert set(told) == {1}
+    for one, other in zip(whole, again, strict=True):
+        assert one["accuracy"] == other["accuracy"]
+        assert [e["loss"] for e in one["epochs"]] == [
+            e["loss"] for e in other["epochs"]
+        ]
+        checkpoints = [
+            np.load(queue[one["seed"]].folder(root) / "checkpoint.npz")
+            for root in (tmp_path / "whole", broken)
+        ]
+        names = [n for n in checkpoints[0].files if n != "head"]
+        for name in names:
+            np.testing.assert_array_equal(*(c[name] for c in checkpoints))
