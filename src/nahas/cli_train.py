@@ -131,13 +131,17 @@ def _train(arguments: argparse.Namespace) -> int:
         f"{len(queue)} trainings of {recipe.epochs} epochs of {len(data.train):,} "
         f"images at {data.resolution}x{data.resolution}, in {arguments.folder}."
     )
-    found = train_all(
-        queue,
-        shared,
-        Path(arguments.folder),
-        workers=arguments.workers,
-        told=_Teller(len(queue) * recipe.epochs),
-    )
+    try:
+        found = train_all(
+            queue,
+            shared,
+            Path(arguments.folder),
+            workers=arguments.workers,
+            told=_Teller(len(queue) * recipe.epochs),
+        )
+    except KeyboardInterrupt:
+        note("Interrupted; the same command goes on after the last whole epochs.")
+        return 1
     if arguments.json:
         print_json(found)
     else:

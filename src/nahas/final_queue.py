@@ -10,13 +10,16 @@ import os
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from nahas.closing import read_json, write_json
 from nahas.controller.pool import thread_limits
@@ -27,6 +30,7 @@ RESULT = "result.json"
 MODEL = "model.keras"
 RIGHT = "right.json"
 LOG = "log.txt"
+_LOCK_SECONDS = 10.0
 
 
 class FinalTrainingError(RuntimeError):
@@ -153,15 +157,25 @@ def _start(asked: Asked, shared: Recipes, root: Path) -> tuple[Connection, Any]:
     child = context.Process(
         target=_train, args=(asked, shared, root, theirs), daemon=True
     )
-    before = os.environ.copy()
-    os.environ.update(thread_limits(shared.threads))  # which the child inherits
-    try:
+    with _environment(thread_limits(shared.threads)):  # which the child inherits
         child.start()
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
     theirs.close()
     return ours, child
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Variables of this process, set for a while."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _train(asked: Asked, shared: Recipes, root: Path, pipe: Connection) -> None:
@@ -171,9 +185,13 @@ def _train(asked: Asked, shared: Recipes, root: Path, pipe: Connection) -> None:
     with (folder / LOG).open("ab") as file:  # TensorFlow talks
         os.dup2(file.fileno(), 2)
     try:
-        _train_here(asked, shared, folder, pipe)
+        # Of a parent that was killed, a child goes on to the end of its epoch.
+        with FileLock(folder / "lock", timeout=_LOCK_SECONDS):
+            _train_here(asked, shared, folder, pipe)
     except Exception as error:  # the parent says its last line
         text = " ".join(str(error).split())
+        if isinstance(error, Timeout):
+            text = "another process is training it; wait for it, or end it"
         with (folder / LOG).open("a", encoding="utf-8") as log:
             log.write(f"\n{type(error).__name__}: {text}\n")
 
