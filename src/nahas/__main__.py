@@ -13,6 +13,7 @@ from io import TextIOWrapper
 
 from nahas import (
     cli_explain,
+    cli_export,
     cli_prove,
     cli_search,
     cli_share,
@@ -86,6 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
     cli_truth.add_commands(commands)
     cli_prove.add_commands(commands)
     cli_train.add_commands(commands)
+    cli_export.add_commands(commands)
     return parser
 
 

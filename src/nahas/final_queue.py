@@ -199,6 +199,7 @@ def _train(asked: Asked, shared: Recipes, root: Path, pipe: Connection) -> None:
 def _train_here(asked: Asked, shared: Recipes, folder: Path, pipe: Connection) -> None:
     from nahas.train.data import load
     from nahas.train.final import train_final
+    from nahas.train.model import build_model
 
     started = time.process_time()
     trained = train_final(
@@ -210,7 +211,9 @@ def _train_here(asked: Asked, shared: Recipes, folder: Path, pipe: Connection) -
         threads=shared.threads,
         progress=lambda *message: pipe.send(message),
     )
-    trained.model.save(folder / MODEL)
+    deployed = build_model(asked.network)  # no optimizer, nothing of the training
+    deployed.set_weights(trained.model.get_weights())
+    deployed.save(folder / MODEL)
     write_json(folder / RIGHT, [int(i) for i in trained.right.nonzero()[0]])
     write_json(
         folder / RESULT,
@@ -221,7 +224,7 @@ def _train_here(asked: Asked, shared: Recipes, folder: Path, pipe: Connection) -
             "accuracy": trained.accuracy,
             "test_images": len(trained.right),
             "validation_accuracy": trained.log[-1]["accuracy"],
-            "parameters": int(trained.model.count_params()),
+            "parameters": int(deployed.count_params()),
             "scaling": asdict(trained.scaling),
             "cpu_seconds_of_the_last_run": time.process_time() - started,
             "epochs": list(trained.log),

@@ -19,20 +19,6 @@ SHORT = ["--set", "final.epochs=1", "--set", "final.batch=16",
          "--set", "final.warmup_epochs=0.5", "--set", "final.crop=1"]  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    """A data set of our own: bright and dark images of 8x8."""
-    rng = np.random.default_rng(0)
-    labels = np.arange(120) % 2
-    grey = rng.integers(0, 100, (120, 8, 8)) + 100 * labels[:, None, None]
-    path = tmp_path_factory.mktemp("images") / "grey.npz"
-    np.savez(
-        path, x_train=grey[:80].astype(np.uint8), y_train=labels[:80],
-        x_test=grey[80:].astype(np.uint8), y_test=labels[80:],
-    )  # fmt: skip
-    return str(path)
-
-
 def test_networks_are_trained_once_and_tabled(images, tmp_path, capsys):
     words = ["train", str(NETWORK), "--data", images, "--seeds", "2", *SHORT,
              "--workers", "2", "--folder", str(tmp_path / "final")]  # fmt: skip

@@ -1,0 +1,155 @@
+"""Exports: a trained network as files for other tools, measured and read back.
+
+Each export runs in a process of its own: what TensorFlow's converter says goes to the
+training's log, and should it crash, nothing else does.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nahas.accelerator.template import Accelerator, Platform
+from nahas.closing import read_json, write, write_json
+from nahas.costs import simulate
+from nahas.final_queue import LOG, MODEL, RESULT, RIGHT
+from nahas.search_space.joint import Candidate
+from nahas.search_space.network import Network
+
+FORMATS = ("keras", "tflite", "onnx")
+EXPORT = "export.json"
+PAIR = "pair.json"
+_EXAMPLES = 256
+"""Training images that show the converter the ranges of activations."""
+
+
+class ExportingError(RuntimeError):
+    """An export that failed; the training itself is sound."""
+
+
+def export(
+    training: Path,
+    output: Path,
+    accelerator: Accelerator,
+    platform: Platform,
+    formats: Sequence[str] = ("keras", "tflite"),
+) -> dict[str, Any]:
+    """Writes a finished training's network in formats, and what they are worth.
+
+    Args:
+        training: Its folder, as `nahas train` leaves it.
+        output: Where the files go; made where it is not.
+        accelerator: What runs it.
+        platform: What surrounds that.
+        formats: Of `FORMATS`. The `.tflite` is int8 and has its accuracy measured.
+
+    Returns:
+        Name, accuracies, costs on the accelerator, and for each file its path, bytes,
+        and the MACs and latency that it has when it is read back.
+
+    Raises:
+        ValueError: If the folder holds no finished training, or a format is unknown.
+        ExportingError: If a format cannot be written.
+    """
+    for name in formats:
+        if name not in FORMATS:
+            raise ValueError(
+                f"Formats must be among {', '.join(FORMATS)}. Received {name!r}."
+            )
+    result = read_json(training / RESULT)
+    if not isinstance(result, dict) or not (training / MODEL).exists():
+        raise ValueError(
+            "What is exported must be the folder of a finished training, such as "
+            f"runs/final/NAME/seed0 of `nahas train`. Received {training}."
+        )
+    output.mkdir(parents=True, exist_ok=True)
+    measured = _in_process(training, output, tuple(formats))
+    network = Network.parse(result["network"])
+    costs = simulate(network, accelerator, platform).summary()
+    files = []
+    for name in formats:
+        path = output / f"model.{name}"
+        again = simulate(str(path), accelerator, platform).summary()
+        files.append({
+            "format": name, "file": str(path), "bytes": path.stat().st_size,
+            "macs": again["macs"], "latency_ms": again["latency_ms"],
+        })  # fmt: skip
+    write_json(output / PAIR, Candidate(network, accelerator).to_json())
+    found = {
+        "name": result["name"], "seed": result["seed"], "training": str(training),
+        "data": result["shared"]["data"], "scaling": result["scaling"],
+        "test_images": result["test_images"], "accuracy": result["accuracy"],
+        **measured, "accelerator": asdict(accelerator),
+        **{key: costs[key] for key in ("latency_ms", "energy_mj", "area_mm2", "macs")},
+        "files": files,
+    }  # fmt: skip
+    write_json(output / EXPORT, found)
+    return found
+
+
+def _in_process(
+    training: Path, output: Path, formats: tuple[str, ...]
+) -> dict[str, Any]:
+    context = get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    child = context.Process(target=_child, args=(training, output, formats, theirs))
+    child.start()
+    theirs.close()
+    try:
+        answer = ours.recv()
+    except EOFError:
+        answer = f"the process ended (its words are in {training / LOG})"
+    child.join()
+    if isinstance(answer, str):
+        raise ExportingError(f"{training} could not be exported: {answer}")
+    return dict(answer)
+
+
+def _child(
+    training: Path, output: Path, formats: tuple[str, ...], pipe: Connection
+) -> None:
+    """Runs in the child: writes the files; sends what was measured, or what failed."""
+    with (training / LOG).open("ab") as file:  # the converter talks
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    try:
+        pipe.send(_write(training, output, formats))
+    except Exception as error:  # the parent says it in a line
+        pipe.send(" ".join(str(error).split()) or type(error).__name__)
+
+
+def _write(training: Path, output: Path, formats: tuple[str, ...]) -> dict[str, Any]:
+    from nahas.train import fit
+    from nahas.train.data import load
+    from nahas.train.export import run_tflite, to_tflite, write_onnx
+
+    result = json.loads((training / RESULT).read_text(encoding="utf-8"))
+    shared, scaled = result["shared"], result["scaling"]
+    fit.prepare(shared["threads"])
+    import keras
+
+    scaling = fit.Scaling(tuple(scaled["mean"]), tuple(scaled["deviation"]))
+    model = keras.models.load_model(training / MODEL)
+    found: dict[str, Any] = {}
+    if "keras" in formats and output.resolve() != training.resolve():
+        write(output / MODEL, (training / MODEL).read_bytes())
+    if "onnx" in formats:
+        write_onnx(model, output / "model.onnx")
+    if "tflite" in formats:
+        data = load(shared["data"].split("#")[0], shared["resolution"])
+        content = to_tflite(model, scaling(data.train.images[:_EXAMPLES]))
+        write(output / "model.tflite", content)
+        right = json.loads((training / RIGHT).read_text(encoding="utf-8"))
+        outputs = run_tflite(content, scaling(data.test.images))
+        answers = outputs.argmax(1) == data.test.labels
+        found["int8_accuracy"] = float(answers.mean())
+        was = np.zeros(len(answers), np.bool_)
+        was[right] = True
+        found["int8_answers_that_differ"] = int((answers != was).sum())
+    return found

@@ -1,0 +1,123 @@
+"""The command `export`: what it writes runs, costs and classifies as it says."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from nahas.__main__ import main
+from nahas.accelerator.grid import BASELINE
+from nahas.accelerator.template import Platform
+from nahas.exports import export
+from nahas.final_queue import Asked, Recipes, train_all
+from nahas.search_space.network import Block, Network
+from nahas.train.data import load
+from nahas.train.export import run_tflite
+from nahas.train.fit import Scaling
+from nahas.train.recipe import FinalRecipe
+
+NETWORK = Network(
+    (Block("ibn", 3, 2, 8, se=0.25), Block("fused_ibn", 3, 2, 8)), 8, 8,
+    resolution=8, classes=2, channels=1, stem_stride=1, activation="swish",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def training(images, tmp_path_factory):
+    """The folder of a finished training."""
+    root = tmp_path_factory.mktemp("final")
+    recipe = FinalRecipe(epochs=4, batch=16, operations=0, crop=0, ema=0.5)
+    asked = Asked("tiny", NETWORK, 0)
+    train_all([asked], Recipes(images, None, recipe), root)
+    return asked.folder(root)
+
+
+@pytest.fixture(scope="module")
+def exported(training, tmp_path_factory):
+    output = tmp_path_factory.mktemp("out")
+    formats = ("keras", "tflite", "onnx")
+    return export(training, output, BASELINE, Platform(), formats), output
+
+
+def test_each_file_costs_what_the_network_does(exported):
+    found, _ = exported
+    assert [file["format"] for file in found["files"]] == ["keras", "tflite", "onnx"]
+    for file in found["files"]:
+        assert file["macs"] == found["macs"]
+        assert file["latency_ms"] == pytest.approx(found["latency_ms"], rel=1e-3)
+
+
+def test_the_interpreter_has_the_accuracy_that_is_reported(exported, images):
+    found, output = exported
+    data, scaling = load(images), Scaling(**found["scaling"])
+    content = (output / "model.tflite").read_bytes()
+    outputs = run_tflite(content, scaling(data.test.images))
+    right = outputs.argmax(1) == data.test.labels
+    assert right.mean() == found["int8_accuracy"]
+    assert found["accuracy"] > 0.8
+    assert found["int8_accuracy"] == pytest.approx(found["accuracy"], abs=0.1)
+
+
+def test_keras_and_onnx_files_have_the_outputs_of_the_model(exported, training, images):
+    import keras
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+
+    found, output = exported
+    data, scaling = load(images), Scaling(**found["scaling"])
+    inputs = scaling(data.test.images[:4])
+    expected = np.array(keras.models.load_model(training / "model.keras")(inputs))
+    again = np.array(keras.models.load_model(output / "model.keras")(inputs))
+    np.testing.assert_array_equal(again, expected)
+    model = onnx.load(output / "model.onnx")
+    runner = ReferenceEvaluator(model)
+    [outputs] = runner.run(None, {model.graph.input[0].name: inputs})
+    np.testing.assert_allclose(outputs, expected, atol=1e-4)
+
+
+def test_the_pair_is_read_by_simulate(exported, capsys):
+    found, output = exported
+    assert main(["simulate", str(output / "pair.json"), "--json"]) == 0
+    costs = json.loads(capsys.readouterr().out)
+    assert costs["streamed"]["latency_ms"] == found["latency_ms"]
+    assert json.loads((output / "export.json").read_text()) == found
+
+
+def test_the_command_tables_what_it_wrote(training, tmp_path, capsys):
+    own = tmp_path / "tiny" / "seed0"
+    shutil.copytree(training, own)
+    assert main(["export", str(own), "--formats", "keras"]) == 0
+    printed = capsys.readouterr().out
+    assert "exported; accuracy on 40 test images" in printed
+    assert f"{own / 'model.keras'}: " in printed
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--formats", "h5"], "must be among keras, tflite, onnx. Received 'h5'"),
+        (["--pair", "MobileNetV2"], "which has no accelerator"),
+    ],
+)
+def test_wrong_use_is_a_line(training, capsys, more, said):
+    assert main(["export", str(training), *more]) == 2
+    printed = capsys.readouterr().err
+    assert said in printed
+    assert printed.count("\n") == 1
+
+
+def test_a_folder_without_a_finished_training_is_refused(tmp_path, capsys):
+    assert main(["export", str(tmp_path)]) == 2
+    assert "the folder of a finished training" in capsys.readouterr().err
+
+
+def test_a_damaged_model_is_a_line(training, tmp_path, capsys):
+    own = tmp_path / "seed0"
+    shutil.copytree(training, own)
+    content = (own / "model.keras").read_bytes()
+    (own / "model.keras").write_bytes(content[: len(content) // 2])
+    assert main(["export", str(own)]) == 1
+    printed = capsys.readouterr().err
+    assert "could not be exported" in printed
+    assert printed.count("\n") == 1
