@@ -85,7 +85,7 @@ def add_commands(commands: Any) -> None:
 def _train(arguments: argparse.Namespace) -> int:
     from nahas.config import merge, read_toml
     from nahas.decode import decode
-    from nahas.final_queue import Asked, Recipes, train_all
+    from nahas.final_queue import Asked, Recipes, result_of, train_all
     from nahas.train.data import load
     from nahas.train.recipe import FinalRecipe
 
@@ -124,20 +124,22 @@ def _train(arguments: argparse.Namespace) -> int:
                 f"`batch` must be at most the {len(data.train)} training images of "
                 f"{arguments.data}. Received {recipe.batch} (in final.batch)."
             )
-    seeds = range(arguments.seeds)
-    queue = [Asked(name, net, seed) for seed in seeds for name, net in small.items()]
-    shared = Recipes(arguments.data, arguments.resolution, recipe)
+        seeds, root = range(arguments.seeds), Path(arguments.folder)
+        queue = [Asked(name, net, s) for s in seeds for name, net in small.items()]
+        shared = Recipes(arguments.data, arguments.resolution, recipe)
+        left = [one for one in queue if result_of(one, shared, root) is None]
     note(
-        f"{len(queue)} trainings of {recipe.epochs} epochs of {len(data.train):,} "
-        f"images at {data.resolution}x{data.resolution}, in {arguments.folder}."
+        f"{len(left)} of {len(queue)} trainings of {recipe.epochs} epochs of "
+        f"{len(data.train):,} images at {data.resolution}x{data.resolution}, in "
+        f"{arguments.folder}."
     )
     try:
         found = train_all(
             queue,
             shared,
-            Path(arguments.folder),
+            root,
             workers=arguments.workers,
-            told=_Teller(len(queue) * recipe.epochs),
+            told=_Teller(len(left) * recipe.epochs),
         )
     except KeyboardInterrupt:
         note("Interrupted; the same command goes on after the last whole epochs.")

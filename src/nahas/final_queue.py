@@ -83,14 +83,14 @@ def result_of(asked: Asked, shared: Recipes, root: Path) -> dict[str, Any] | Non
     """The result of a training; None where it is not done.
 
     Raises:
-        FinalTrainingError: If the folder holds one of another recipe or data.
+        ValueError: If the folder holds one of another recipe or data.
     """
     folder = asked.folder(root)
     found = read_json(folder / RESULT)
     if not isinstance(found, dict):
         return None
     if found.get("shared") != _shared(shared):
-        raise FinalTrainingError(
+        raise ValueError(
             f"{folder} must hold a training by the recipe and data that are asked for. "
             "Received one by others. Choose another --folder."
         )
@@ -116,10 +116,11 @@ def train_all(
 
     Raises:
         FinalTrainingError: If some failed, once all others are done.
+        ValueError: As `result_of`.
     """
     waiting = deque(a for a in queue if result_of(a, shared, root) is None)
     running: dict[Connection, tuple[Asked, Any]] = {}
-    failed: list[str] = []
+    failed: dict[Asked, str] = {}
     try:
         while waiting or running:
             while waiting and len(running) < workers:
@@ -131,21 +132,27 @@ def train_all(
                 asked, child = running[pipe]
                 try:
                     message = pipe.recv()
-                except EOFError:  # it is done, or was killed
+                except EOFError:  # it is done, has failed, or was killed
                     del running[pipe]
                     child.join()
-                    if result_of(asked, shared, root) is None:
-                        failed.append(_failure(asked, root))
+                    if asked not in failed and result_of(asked, shared, root) is None:
+                        failed[asked] = f"it ended with code {child.exitcode}"
                     continue
-                if told is not None:
+                if isinstance(message, str):
+                    failed[asked] = message
+                elif told is not None:
                     told(asked, *message)
     finally:
         for _, child in running.values():
             child.terminate()
             child.join()
     if failed:
+        said = [
+            f"{a.name} with seed {a.seed}: {text.rstrip('.')} (in {a.folder(root)})"
+            for a, text in failed.items()
+        ]
         raise FinalTrainingError(
-            f"{len(failed)} of {len(queue)} trainings failed: {'; '.join(failed)}. The "
+            f"{len(failed)} of {len(queue)} trainings failed: {'; '.join(said)}. The "
             "others are done; the same command tries again."
         )
     return [found for a in queue if (found := result_of(a, shared, root))]
@@ -188,12 +195,12 @@ def _train(asked: Asked, shared: Recipes, root: Path, pipe: Connection) -> None:
         # Of a parent that was killed, a child goes on to the end of its epoch.
         with FileLock(folder / "lock", timeout=_LOCK_SECONDS):
             _train_here(asked, shared, folder, pipe)
-    except Exception as error:  # the parent says its last line
+    except Timeout:
+        pipe.send("another process is training it; wait for it, or end it")
+    except Exception as error:  # the parent says it in a line
         text = " ".join(str(error).split())
-        if isinstance(error, Timeout):
-            text = "another process is training it; wait for it, or end it"
-        with (folder / LOG).open("a", encoding="utf-8") as log:
-            log.write(f"\n{type(error).__name__}: {text}\n")
+        ours = type(error).__module__.startswith("nahas.")
+        pipe.send(text if ours else f"{type(error).__name__}: {text}")
 
 
 def _train_here(asked: Asked, shared: Recipes, folder: Path, pipe: Connection) -> None:
@@ -231,14 +238,6 @@ def _train_here(asked: Asked, shared: Recipes, folder: Path, pipe: Connection) -
             "shared": _shared(shared),
         },
     )
-
-
-def _failure(asked: Asked, root: Path) -> str:
-    """Why a training has no result: the last line of its log."""
-    path = asked.folder(root) / LOG
-    lines = path.read_text(errors="replace").split("\n") if path.exists() else []
-    last = next((line for line in reversed(lines) if ": " in line), "it was killed")
-    return f"{asked.name} with seed {asked.seed}: {last.rstrip('.')} (in {path})"
 
 
 def _shared(shared: Recipes) -> dict[str, Any]:

@@ -33,7 +33,8 @@ def test_networks_are_trained_once_and_tabled(images, tmp_path, capsys):
 
     assert main([*words, "--json"]) == 0
     printed = capsys.readouterr()
-    assert "epoch" not in printed.err.replace("1 epochs", "")
+    assert printed.err.startswith("0 of 2 trainings of 1 epochs")
+    assert printed.err.count("\n") == 1
     assert [path.stat().st_mtime_ns for path in results] == stamps
     rows = json.loads(printed.out)
     assert [row["seed"] for row in rows] == [0, 1]
@@ -44,7 +45,7 @@ def test_networks_are_trained_once_and_tabled(images, tmp_path, capsys):
         assert row["accuracy"] == len(right) / row["test_images"]
         assert (path.parent / "model.keras").exists()
 
-    assert main([*words, "--set", "final.epochs=2"]) == 1
+    assert main([*words, "--set", "final.epochs=2"]) == 2
     assert "Choose another --folder." in capsys.readouterr().err
 
 
@@ -74,6 +75,20 @@ def test_a_model_that_is_only_read_is_refused(images, tmp_path, capsys):
     assert "read for its costs alone" in capsys.readouterr().err
 
 
+def test_a_training_that_fails_says_why_and_ends_no_other(images, tmp_path, capsys):
+    words = ["train", str(NETWORK), "--data", images, *SHORT, "--seeds", "2",
+             "--folder", str(tmp_path)]  # fmt: skip
+    small = NETWORK.proxy(8, 2, channels=1)
+    folder = Asked("network 1", small, 0).folder(tmp_path)
+    folder.mkdir(parents=True)
+    (folder / "checkpoint.npz").write_bytes(b"PK")
+    assert main(words) == 1
+    printed = capsys.readouterr().err
+    assert "1 of 2 trainings failed: network 1 with seed 0: " in printed
+    assert "is damaged" in printed.splitlines()[-1]
+    assert (folder.parent / "seed1" / "result.json").exists()
+
+
 @pytest.mark.slow
 def test_a_killed_training_fails_alone_and_resumes(images, tmp_path, monkeypatch):
     """SIGKILL of one process of two, in its second epoch; then the same again."""
@@ -99,7 +114,7 @@ def test_a_killed_training_fails_alone_and_resumes(images, tmp_path, monkeypatch
 
     broken = tmp_path / "broken"
     with pytest.raises(
-        FinalTrainingError, match="1 of 2 trainings failed: a with seed"
+        FinalTrainingError, match=r"1 of 2 trainings failed: a with seed 1: .*-9"
     ):
         train_all(queue, shared, broken, workers=2, told=kill)
     assert final_queue.result_of(queue[0], shared, broken) is not None
