@@ -12,6 +12,7 @@ from importlib.metadata import version
 from io import TextIOWrapper
 
 from nahas import (
+    cli_compare,
     cli_explain,
     cli_export,
     cli_prove,
@@ -88,6 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
     cli_prove.add_commands(commands)
     cli_train.add_commands(commands)
     cli_export.add_commands(commands)
+    cli_compare.add_commands(commands)
     return parser
 
 

@@ -125,7 +125,11 @@ def _train(arguments: argparse.Namespace) -> int:
                 f"{arguments.data}. Received {recipe.batch} (in final.batch)."
             )
         seeds, root = range(arguments.seeds), Path(arguments.folder)
-        queue = [Asked(name, net, s) for s in seeds for name, net in small.items()]
+        queue = [
+            Asked(name, net, seed, networks[name])
+            for seed in seeds
+            for name, net in small.items()
+        ]
         shared = Recipes(arguments.data, arguments.resolution, recipe)
         left = [one for one in queue if result_of(one, shared, root) is None]
     note(

@@ -45,11 +45,13 @@ class Asked:
         name: Of the network, for people.
         network: What is trained, at the data's size.
         seed: Of the training.
+        deployed: The network whose proxy it is, where it is one.
     """
 
     name: str
     network: Network
     seed: int
+    deployed: Network | None = None
 
     def folder(self, root: Path) -> Path:
         """Where it lies: a name for people, and a hash of the network."""
@@ -227,6 +229,7 @@ def _train_here(asked: Asked, shared: Recipes, folder: Path, pipe: Connection) -
         {
             "name": asked.name,
             "network": str(asked.network),
+            "deployed": str(asked.deployed or asked.network),
             "seed": asked.seed,
             "accuracy": trained.accuracy,
             "test_images": len(trained.right),

@@ -228,7 +228,7 @@ def share(
 
 def _worth(study: Study, platform: Platform, allowed: NDArray[np.bool_]) -> _Worth:
     """B_s, by simulating each trained network on all accelerators."""
-    reward, limits = _asked(study)
+    reward, limits = asked_of(study)
     known = {
         record.network: record.trial.accuracy
         for record in study.records()
@@ -257,7 +257,7 @@ def _worth(study: Study, platform: Platform, allowed: NDArray[np.bool_]) -> _Wor
     return _Worth(str(study.folder), networks, rewards, best)
 
 
-def _asked(study: Study) -> tuple[Reward | Least, Limits]:
+def asked_of(study: Study) -> tuple[Reward | Least, Limits]:
     """The reward and the limits of a study."""
     config = study.config
     described = config.get("reward")

@@ -1,0 +1,157 @@
+"""The command `compare`: trained networks beside their rivals, each at its best."""
+
+import csv
+import json
+
+import pytest
+
+import nahas as nh
+from nahas.__main__ import main
+from nahas.accelerator.template import Platform
+from nahas.closing import write_json
+from nahas.compare import best_accelerator, compare, published
+from nahas.controller.reward import Least, Limits, Reward
+from nahas.search_space.network import Network
+from nahas.search_space.published import PUBLISHED
+
+B0 = PUBLISHED["EfficientNetB0"]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A small study at ImageNet's scale, without any training."""
+    folder = tmp_path_factory.mktemp("studies") / "b0"
+    words = ["search", "--accuracy", "imagenet-predictor", "--trials", "40",
+             "--max-latency-ms", "0.5", "--folder", str(folder)]  # fmt: skip
+    assert main(words) == 0
+    return folder
+
+
+def finished(root, name, network, accuracies, int8=None, recipe="a"):
+    """Writes what `nahas train` and `nahas export` leave."""
+    for seed, accuracy in enumerate(accuracies):
+        folder = root / name.replace(" ", "_") / f"seed{seed}"
+        folder.mkdir(parents=True)
+        write_json(folder / "result.json", {
+            "name": name, "network": str(network.proxy(32, 10)), "seed": seed,
+            "deployed": str(network), "accuracy": accuracy,
+            "shared": {"recipe": recipe},
+        })  # fmt: skip
+        if int8 is not None:
+            write_json(folder / "export.json", {"int8_accuracy": int8[seed]})
+
+
+@pytest.fixture
+def root(study, tmp_path):
+    best = json.loads((study / "best.json").read_text())["network"]
+    finished(tmp_path, "EfficientNetB0", B0, [0.5, 0.52, 0.54], [0.5, 0.5, 0.53])
+    finished(tmp_path, "found", Network.parse(best), [0.6])
+    return tmp_path
+
+
+def test_rows_by_hand(study, root):
+    rows = compare(study, root)
+    named = [(row.name, row.on, row.seeds) for row in rows]
+    assert named == [
+        ("found", "baseline", 1), ("found", "its best", 1), ("found", "as found", 1),
+        ("EfficientNetB0", "baseline", 3), ("EfficientNetB0", "its best", 3),
+    ]  # fmt: skip
+    b0 = rows[3]
+    assert (b0.accuracy, b0.deviation) == (pytest.approx(0.52), pytest.approx(0.02))
+    assert b0.int8 == pytest.approx(0.51)
+    assert (rows[0].deviation, rows[0].int8) == (None, None)
+    costs = nh.simulate("EfficientNetB0", nh.BASELINE).summary()
+    assert b0.latency_ms == costs["latency_ms"]
+    assert (b0.macs, b0.parameters) == (costs["macs"], costs["parameters"])
+    found = json.loads((study / "best.json").read_text())
+    assert rows[2].accelerator == nh.Accelerator(**found["accelerator"])
+    again = nh.simulate(found["network"], rows[2].accelerator).summary()
+    assert rows[2].latency_ms == again["latency_ms"]
+
+
+@pytest.mark.parametrize("what", ["energy", "latency", "edp"])
+def test_the_best_accelerator_is_that_of_a_sweep(what):
+    limits = Limits(max_area_mm2=30.0, max_latency_ms=1.0)
+    found = best_accelerator(B0, 0.7, Least(what), limits, Platform())
+    swept = nh.sweep(
+        "EfficientNetB0", objective=what, max_area_mm2=30.0, max_latency_ms=1.0
+    )
+    assert found == swept.best[0]
+
+
+def test_no_accelerator_of_the_grid_earns_a_higher_reward():
+    limits = Limits(max_area_mm2=25.0)
+    reward = Reward(latency_ms=0.3, energy_mj=0.6)
+    found = best_accelerator(B0, 0.7, reward, limits, Platform())
+    every = nh.sweep("EfficientNetB0", max_area_mm2=25.0, objective="edp").best
+
+    def worth(chip):
+        costs = nh.simulate("EfficientNetB0", chip).summary()
+        named = [[costs["latency_ms"]], [costs["energy_mj"]]]
+        return float(reward.of([0.7], named)[0])
+
+    assert all(worth(found) >= worth(other) for other in every)
+
+
+def test_a_network_that_keeps_no_limit_is_said_to_break_them(root, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tight") / "b0"
+    words = ["search", "--accuracy", "imagenet-predictor", "--trials", "20",
+             "--max-latency-ms", "0.3", "--folder", str(folder)]  # fmt: skip
+    assert main(words) == 0
+    finished(root, "B7", PUBLISHED["EfficientNetB7"], [0.7])
+    rows = {(row.name, row.on): row for row in compare(folder, root)}
+    assert not rows["B7", "its best"].keeps
+    assert rows["B7", "its best"].latency_ms < rows["B7", "baseline"].latency_ms
+
+
+def test_the_command_prints_writes_and_draws(study, root, tmp_path, capsys):
+    plot, table = tmp_path / "plot.png", tmp_path / "rows.csv"
+    words = ["compare", str(study), "--trainings", str(root)]
+    assert main([*words, "--published", "--plot", str(plot), "--csv", str(table)]) == 0
+    printed = capsys.readouterr().out
+    assert "trained to the end; costs of the deployed networks" in printed
+    assert "published accuracies, other recipes and data" in printed
+    for path in (plot, tmp_path / "plot_published.png"):
+        assert path.read_bytes().startswith(b"\x89PNG")
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    assert [row["on"] for row in rows].count("its best") == 2
+    assert "accelerator.pes_x" in rows[0]
+
+    assert main([*words, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in found["trained"]] == [row["name"] for row in rows]
+    assert "published" not in found
+
+
+def test_published_accuracies_stand_beside_simulated_costs():
+    rows = {(row.name, row.precision): row for row in published()}
+    b0 = rows["EfficientNetB0", "float"]
+    assert b0.top1 == pytest.approx(0.771)
+    costs = nh.simulate("EfficientNetB0", nh.BASELINE).summary()
+    assert b0.latency_ms == costs["latency_ms"]
+    assert all(row.name in PUBLISHED and row.source for row in rows.values())
+    assert all(0.7 < row.top1 < 0.85 for row in rows.values())
+
+
+def test_published_figures_are_those_of_the_sources_table(data_file):
+    """Each is a row of the table that names its source."""
+    path = data_file("accuracy/imagenet_published.csv")
+    known = {
+        (float(row["top1"]), row["precision"], row["source"])
+        for row in csv.DictReader(path.read_text().splitlines())
+    }
+    for row in published():
+        assert (round(100 * row.top1, 4), row.precision, row.source) in known
+
+
+def test_trainings_by_two_recipes_are_not_compared(study, root, capsys):
+    finished(root, "other", PUBLISHED["MobileNetV2"], [0.4], recipe="b")
+    assert main(["compare", str(study), "--trainings", str(root)]) == 2
+    printed = capsys.readouterr().err
+    assert "differ in recipe" in printed
+    assert printed.count("\n") == 1
+
+
+def test_an_empty_folder_is_refused(study, tmp_path, capsys):
+    assert main(["compare", str(study), "--trainings", str(tmp_path / "none")]) == 2
+    assert "Found none in" in capsys.readouterr().err
