@@ -152,7 +152,7 @@ def aims(runs: Runs) -> list[tuple[object, ...]]:
 
 
 def league(runs: Runs) -> list[tuple[object, ...]]:
-    """Each contestant's mean rank over the cells with a regret, at each number."""
+    """Each contestant's runs, and its mean rank over the cells with a regret."""
     names = sorted({name for _, _, name in runs})
     asked = [cell for cell in cells(runs) if cell[1] != "front"]
     ranks: dict[str, list[list[float]]] = {name: [] for name in names}
@@ -170,8 +170,10 @@ def league(runs: Runs) -> list[tuple[object, ...]]:
         means = [own[own[:, 0] == q, 1].mean() if len(own) else np.nan for q in JUDGED]
         cpu = [r["cpu_ms"] for key, of in runs.items() if key[2] == name
                for r in of.values()]  # fmt: skip
-        rows.append((name, *(f"{m:.1f}" for m in means), f"{np.median(cpu):.2f}"))
-    return sorted(rows, key=lambda row: float(row[3]))
+        rows.append(
+            (name, len(cpu), *(f"{m:.1f}" for m in means), f"{np.median(cpu):.2f}")
+        )
+    return sorted(rows, key=lambda row: float(row[4]))
 
 
 def shares(runs: Runs) -> list[tuple[object, ...]]:
