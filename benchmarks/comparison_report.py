@@ -221,8 +221,8 @@ counts with what it had. {seeded} {absent}
 
 ![Regret against simulator calls](regret_by_calls.png)
 
-Mean rank of the mean regrets over all problems and goals but the front that a contestant
-has run on, and milliseconds of CPU a proposal, beside other work:
+Mean rank of the mean regrets over the problems and goals that a contestant has run on,
+but the front, and milliseconds of CPU a proposal, beside other work:
 
 {table(("contestant", "runs", *asked, "ms"), league(runs))}
 
