@@ -77,7 +77,7 @@ def test_a_model_that_is_only_read_is_refused(images, tmp_path, capsys):
 
 def test_a_training_that_fails_says_why_and_ends_no_other(images, tmp_path, capsys):
     words = ["train", str(NETWORK), "--data", images, *SHORT, "--seeds", "2",
-             "--folder", str(tmp_path)]  # fmt: skip
+             "--workers", "2", "--folder", str(tmp_path)]  # fmt: skip
     small = NETWORK.proxy(8, 2, channels=1)
     folder = Asked("network 1", small, 0).folder(tmp_path)
     folder.mkdir(parents=True)
