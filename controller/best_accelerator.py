@@ -34,7 +34,9 @@ from nahas.accelerator.grid_model import evaluate_axes
 from nahas.accelerator.machines import Axes
 from nahas.accelerator.mix import Costs
 from nahas.accelerator.sweep import best_places
-from nahas.controller.judgement import Task, violations
+from nahas.accelerator.template import Platform
+from nahas.controller.judgement import RewardFunction, Task, violations
+from nahas.controller.reward import Limits
 from nahas.search_space.joint import Candidate, accelerator_knobs
 from nahas.search_space.lower import lower
 from nahas.search_space.network import Network
@@ -80,9 +82,7 @@ class BestAccelerator:
     def complete(self, network_choices: NDArray[np.int64]) -> NDArray[np.int64]:
         """[D] a network's choices and those of the best accelerator for it.
 
-        Of equal rewards the least latency comes first, then energy, area and the
-        grid's order. Where no accelerator keeps the limits it is the one with the least
-        violation, and where the network cannot be built, the first.
+        That is `best_place`; where the network cannot be built, the first.
         """
         task = self._task
         choices = np.zeros(len(task.space.knobs), np.int64)
@@ -101,15 +101,32 @@ class BestAccelerator:
 
     def _sweep(self, network: Network) -> NDArray[np.int64]:
         """[7] choices of the best accelerator."""
-        task, machines = self._task, self.axes.machines
-        metrics = evaluate_axes(lower([network]), self.axes, task.platform)
-        registers = machines.compute[:, 4]
-        broken = violations(task.limits, metrics, machines.memory, registers)
-        kept = np.flatnonzero(broken == 0)
-        if len(kept):
-            scores = np.full(len(metrics), np.inf)
-            scores[kept] = -task.reward(np.ones(len(kept)), metrics.take(kept))
-            places = best_places(Costs.of(metrics), scores, broken == 0, 1)
-        else:
-            places = best_places(Costs.of(metrics), broken, broken >= 0, 1)
-        return np.array(np.unravel_index(places[0], self.axes.shape), np.int64)
+        task = self._task
+        place = best_place(network, self.axes, task.platform, task.limits, task.reward)
+        return np.array(np.unravel_index(place, self.axes.shape), np.int64)
+
+
+def best_place(
+    network: Network,
+    axes: Axes,
+    platform: Platform,
+    limits: Limits,
+    reward: RewardFunction,
+) -> int:
+    """Which accelerator of a grid is the best for a network.
+
+    Of equal rewards the least latency comes first, then energy, area and the grid's
+    order; where none keeps the limits, the least violation does.
+    """
+    metrics = evaluate_axes(lower([network]), axes, platform)
+    machines = axes.machines
+    registers = machines.compute[:, 4]
+    broken = violations(limits, metrics, machines.memory, registers)
+    kept = np.flatnonzero(broken == 0)
+    if len(kept):
+        scores = np.full(len(metrics), np.inf)
+        scores[kept] = -reward(np.ones(len(kept)), metrics.take(kept))
+        places = best_places(Costs.of(metrics), scores, broken == 0, 1)
+    else:
+        places = best_places(Costs.of(metrics), broken, broken >= 0, 1)
+    return int(places[0])

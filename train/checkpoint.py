@@ -1,9 +1,9 @@
 """Checkpoints of a training: everything that its next epoch depends on.
 
 A `.npz` of the variables of a compiled model and its optimizer, seeds of dropout among
-them, with the epochs that are done and a key of what is trained. It takes the place of
-the one before in a single step of the file system, so that a kill leaves one or the
-other.
+them, with a row for each epoch that is done and a key of what is trained. It takes the
+place of the one before in a single step of the file system, so that a kill leaves one
+or the other.
 """
 
 import json
@@ -28,23 +28,19 @@ class Checkpoint:
 
     Attributes:
         key: What is trained, and how.
-        epochs: How many are done.
-        log: A row for each of them.
+        log: A row for each epoch that is done.
         variables: Of the model, then of the optimizer.
     """
 
     key: str
-    epochs: int
     log: list[dict[str, float]]
     variables: list[NDArray[Any]]
 
     @classmethod
-    def of(
-        cls, model: Any, key: str, epochs: int, log: list[dict[str, float]]
-    ) -> "Checkpoint":
+    def of(cls, model: Any, key: str, log: list[dict[str, float]]) -> "Checkpoint":
         """The state of a compiled model."""
         values = [np.array(variable.numpy()) for variable in _variables(model)]
-        return cls(key, epochs, log, values)
+        return cls(key, log, values)
 
     def restore(self, model: Any) -> None:
         """Gives the values to a compiled model of the same kind.
@@ -66,7 +62,7 @@ class Checkpoint:
 
     def write(self, path: Path) -> None:
         """Writes the file in the place of the one before."""
-        head = json.dumps({"key": self.key, "epochs": self.epochs, "log": self.log})
+        head = json.dumps({"key": self.key, "log": self.log})
         arrays: dict[str, Any] = {f"v{i}": v for i, v in enumerate(self.variables)}
         draft = path.with_suffix(".draft")
         with draft.open("wb") as file:
@@ -100,7 +96,7 @@ class Checkpoint:
                 f"another network, recipe, data or seed. Choose another folder, or "
                 "remove it."
             )
-        return cls(head["key"], head["epochs"], head["log"], values)
+        return cls(key, head["log"], values)
 
 
 def _variables(model: Any) -> list[Any]:

@@ -8,7 +8,7 @@ a training that was killed and resumed are those of the unbroken one, to the bit
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from math import isfinite
 from pathlib import Path
@@ -94,7 +94,7 @@ def train_final(
     fit.prepare(threads)
     import keras
 
-    key = json.dumps([str(network), fingerprint(data.name), recipe.to_dict(), seed])
+    key = json.dumps([str(network), fingerprint(data.name), asdict(recipe), seed])
     folder.mkdir(parents=True, exist_ok=True)
     found = Checkpoint.read(folder / CHECKPOINT, key)
     before = keras.config.dtype_policy()
@@ -205,11 +205,10 @@ def _watch_class() -> Any:
             row = {"loss": loss, "accuracy": self._accuracy()}
             row["seconds"] = time.monotonic() - self._started
             self._log.append(row)
-            done = len(self._log)
-            made = Checkpoint.of(self.model, self._key, done, self._log)
+            made = Checkpoint.of(self.model, self._key, self._log)
             made.write(self._folder / CHECKPOINT)
             if self._progress is not None:
-                self._progress(done, self._recipe.epochs, row)
+                self._progress(len(self._log), self._recipe.epochs, row)
 
         def _accuracy(self) -> float:
             """Of the validation images, by the averaged weights where there are any."""

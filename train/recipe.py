@@ -1,8 +1,8 @@
 """How a discovered network and its rivals are trained to the end."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from math import isfinite
-from typing import Any, Literal, Self, get_args
+from typing import Literal, get_args
 
 Optimizer = Literal["sgd", "rmsprop"]
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
@@ -43,9 +43,6 @@ class FinalRecipe:
 
     Raises:
         ValueError: If a number is out of its range, or a name unknown.
-
-    >>> FinalRecipe.from_dict({"epochs": 3}).epochs
-    3
     """
 
     epochs: int = 30
@@ -108,26 +105,6 @@ class FinalRecipe:
             f"`{name}` must be {expected}. Received {getattr(self, name)!r} "
             f"(in final.{name})."
         )
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The recipe of `to_dict`'s values.
-
-        Raises:
-            ValueError: If a key is not known.
-        """
-        known = [spec.name for spec in fields(cls)]
-        for name in values:
-            if name not in known:
-                raise ValueError(
-                    f"Keys of a final training must be among {', '.join(known)}. "
-                    f"Received {name!r}."
-                )
-        return cls(**values)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The fields, as JSON takes them."""
-        return asdict(self)
 
 
 def _number(value: object) -> float:

@@ -1,6 +1,7 @@
 """The command `compare`: what was trained to the end, beside its rivals."""
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,9 @@ def add_commands(commands: Any) -> None:
         summary="networks that were trained to the end, and what they cost",
         description="Shows the networks that `nahas train` has trained under one "
         "recipe: test accuracy over the seeds, float and int8 (once exported), and "
-        "costs at the deployed size, on the baseline accelerator and on the one of "
-        "all 50,000 that the study's goal and limits like best for each network. "
+        "costs at the size at which the study deploys its own, on the baseline "
+        "accelerator and on the one of all 50,000 that the study's goal and limits "
+        "like best for each network. "
         "Published ImageNet accuracies are of other recipes, and apart.",
         examples=[
             "compare runs/s3",
@@ -50,7 +52,7 @@ def add_commands(commands: Any) -> None:
 
 def _compare(arguments: argparse.Namespace) -> int:
     from nahas.closing import write
-    from nahas.compare import compare, published, to_row
+    from nahas.compare import compare, published
     from nahas.study_platform import platform_of
 
     study = open_study(arguments.study)
@@ -59,7 +61,7 @@ def _compare(arguments: argparse.Namespace) -> int:
         check_file("--plot", arguments.plot)
         rows = compare(study, Path(arguments.trainings))
     others = published(platform_of(study.config)) if arguments.published else []
-    table = [to_row(row) for row in rows]
+    table = [asdict(row) for row in rows]
     if arguments.csv is not None:
         import pandas as pd
 
@@ -76,8 +78,6 @@ def _compare(arguments: argparse.Namespace) -> int:
             beside = path.with_stem(f"{path.stem}_published")
             write(beside, png(plot_published(others)))
     if arguments.json:
-        from dataclasses import asdict
-
         more = {"published": [asdict(row) for row in others]} if others else {}
         print_json({"trained": table, **more})
     else:

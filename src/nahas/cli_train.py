@@ -158,13 +158,14 @@ def _train(arguments: argparse.Namespace) -> int:
 def _networks(words: Sequence[str], trial: str) -> "dict[str, Network]":
     """The networks by their names, each name once."""
     from nahas.cli_study import open_study
-    from nahas.models import BEST, resolve
+    from nahas.final_queue import mark
+    from nahas.models import resolve
     from nahas.search_space.network import Network
 
     found: dict[str, Network] = {}
     for word in words:
         name = word
-        if trial != "best" and (Path(word) / BEST).exists():
+        if trial != "best" and Path(word).is_dir():
             if not trial.isdecimal():
                 raise ValueError(
                     "`--trial` must be best or the number of a trial. Received "
@@ -190,7 +191,7 @@ def _networks(words: Sequence[str], trial: str) -> "dict[str, Network]":
                 )
             network = model.network
             if " " in word:  # a network's text
-                name = f"network {len(found) + 1}"
+                name = f"network {mark(network)}"
         found[name] = network
     return found
 

@@ -1,16 +1,16 @@
 """Comparison: networks that were trained to the end, and what they cost.
 
-Each trained network is simulated at its deployed size on the baseline accelerator, and
-on the one of all 50,000 that a study's goal and limits like best for it, so that nobody
-can say that a rival had the worse hardware. Published accuracies of ImageNet stand in a
+Each trained network is simulated at the size at which the study deploys its own (its
+resolution, channels and classes), on the baseline accelerator and on the one of all
+50,000 that the study's goal and limits like best for it, so that nobody can say that a
+rival had the worse hardware. Published accuracies of ImageNet stand in a
 table of their own: they are of other recipes and of another data set.
 """
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
-from math import inf
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -19,21 +19,20 @@ import numpy as np
 
 from nahas.accelerator.cost_model import evaluate
 from nahas.accelerator.grid import BASELINE
-from nahas.accelerator.grid_model import evaluate_axes
 from nahas.accelerator.sweep import accelerators_at, grid_axes
 from nahas.accelerator.template import Accelerator, Platform
 from nahas.closing import read_json
-from nahas.controller.reward import Least, Limits, Reward
+from nahas.controller.best_accelerator import best_place
+from nahas.controller.reward import Limits
 from nahas.controller.study import Study
 from nahas.exports import EXPORT
 from nahas.final_queue import RESULT
+from nahas.models import BEST, resolve
 from nahas.search_space.lower import lower
 from nahas.search_space.network import Network
 from nahas.search_space.published import PUBLISHED
 from nahas.sharing import asked_of
 from nahas.study_platform import platform_of
-
-BASE, BEST, FOUND = "baseline", "its best", "as found"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,52 +85,37 @@ def compare(study: Study | str | Path, root: Path) -> list[Placed]:
 
     Raises:
         ValueError: If the folder holds no finished training, trainings by different
-            recipes or data, or the study's reward is one's own.
+            recipes or data, the study has no best pair yet, or its reward is one's own.
         StudyError: If there is no study.
     """
     opened = study if isinstance(study, Study) else Study.open(study)
     reward, limits = asked_of(opened)
     platform = platform_of(opened.config) or Platform()
-    pair = read_json(opened.folder / "best.json")
-    own = pair if isinstance(pair, dict) else {}
+    if not (opened.folder / BEST).exists():
+        raise ValueError(
+            "STUDY must have a best pair, by whose size its rivals are costed. "
+            f"Received {str(opened.folder)!r}, where no trial keeps the limits yet."
+        )
+    found = resolve(str(opened.folder / BEST))
+    assert found.network is not None
     rows = []
     for results in _by_network(_finished(root)):
-        network = Network.parse(results[0]["deployed"])
-        accuracy = mean(result["accuracy"] for result in results)
+        network = replace(
+            Network.parse(results[0]["deployed"]),
+            resolution=found.network.resolution,
+            classes=found.network.classes,
+            channels=found.network.channels,
+        )
+        place = best_place(network, grid_axes(), platform, limits, reward)
         chips = {
-            BASE: BASELINE,
-            BEST: best_accelerator(network, accuracy, reward, limits, platform),
+            "baseline": BASELINE,
+            "its best": accelerators_at(np.array([place]))[0],
         }
-        if own.get("network") == str(network):
-            chips[FOUND] = Accelerator(**own["accelerator"])
+        if network == found.network and found.accelerator is not None:
+            chips["as found"] = found.accelerator
         for on, chip in chips.items():
             rows.append(_placed(results, network, on, chip, limits, platform))
     return rows
-
-
-def best_accelerator(
-    network: Network,
-    accuracy: float,
-    reward: Reward | Least,
-    limits: Limits,
-    platform: Platform,
-) -> Accelerator:
-    """The accelerator of the grid with the highest reward within the limits.
-
-    Of equal ones it is the least latency's, then the least energy's and the smallest;
-    where none keeps the limits, the one that breaks them least.
-    """
-    metrics = evaluate_axes(lower([network]), grid_axes(), platform)
-    broken = np.where(metrics.feasible, limits.violation(metrics), inf)
-    kept = np.flatnonzero(broken == 0)
-    rewards = np.full(len(broken), -inf)
-    if len(kept):
-        rewards[kept] = reward(np.full(len(kept), accuracy), metrics.take(kept))
-    # lexsort's last key counts first.
-    order = np.lexsort(
-        (metrics.area_mm2, metrics.energy_mj, metrics.latency_ms, -rewards, broken)
-    )
-    return accelerators_at(order[:1])[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +161,6 @@ def published(platform: Platform | None = None) -> list[Published]:
         )
         for row in table
     ]
-
-
-def to_row(placed: Placed) -> dict[str, Any]:
-    """The fields, in JSON's types."""
-    return asdict(placed)
 
 
 def _finished(root: Path) -> list[dict[str, Any]]:

@@ -83,7 +83,7 @@ def export(
     write_json(output / PAIR, Candidate(network, accelerator).to_json())
     found = {
         "name": result["name"], "seed": result["seed"], "training": str(training),
-        "data": result["shared"]["data"], "scaling": result["scaling"],
+        "data": result["data"], "scaling": result["scaling"],
         "test_images": result["test_images"], "accuracy": result["accuracy"],
         **measured, "accelerator": asdict(accelerator),
         **{key: costs[key] for key in ("latency_ms", "energy_mj", "area_mm2", "macs")},
@@ -126,7 +126,7 @@ def _child(
 
 def _write(training: Path, output: Path, formats: tuple[str, ...]) -> dict[str, Any]:
     from nahas.train import fit
-    from nahas.train.data import load
+    from nahas.train.data import fingerprint, load
     from nahas.train.export import run_tflite, to_tflite, write_onnx
 
     result = json.loads((training / RESULT).read_text(encoding="utf-8"))
@@ -142,7 +142,12 @@ def _write(training: Path, output: Path, formats: tuple[str, ...]) -> dict[str, 
     if "onnx" in formats:
         write_onnx(model, output / "model.onnx")
     if "tflite" in formats:
-        data = load(shared["data"].split("#")[0], shared["resolution"])
+        if fingerprint(result["data"]) != shared["data"]:
+            raise ValueError(
+                f"{result['data']} must hold the images of the training. Received "
+                "others: they have changed since."
+            )
+        data = load(result["data"], shared["resolution"])
         content = to_tflite(model, scaling(data.train.images[:_EXAMPLES]))
         write(output / "model.tflite", content)
         right = json.loads((training / RIGHT).read_text(encoding="utf-8"))

@@ -37,6 +37,11 @@ class FinalTrainingError(RuntimeError):
     """Trainings that failed; what is done is kept."""
 
 
+def mark(network: Network) -> str:
+    """Eight digits that tell a network from others."""
+    return blake2b(str(network).encode(), digest_size=4).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """A final training.
@@ -56,8 +61,7 @@ class Asked:
     def folder(self, root: Path) -> Path:
         """Where it lies: a name for people, and a hash of the network."""
         word = re.sub(r"[^A-Za-z0-9._-]+", "_", self.name).strip("_.") or "network"
-        mark = blake2b(str(self.network).encode(), digest_size=4).hexdigest()
-        return root / f"{word[:40]}-{mark}" / f"seed{self.seed}"
+        return root / f"{word[:40]}-{mark(self.network)}" / f"seed{self.seed}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +211,7 @@ def _train(asked: Asked, shared: Recipes, root: Path, pipe: Connection) -> None:
 
 def _train_here(asked: Asked, shared: Recipes, folder: Path, pipe: Connection) -> None:
     from nahas.train.data import load
-    from nahas.train.final import train_final
+    from nahas.train.final import CHECKPOINT, train_final
     from nahas.train.model import build_model
 
     started = time.process_time()
@@ -238,9 +242,11 @@ def _train_here(asked: Asked, shared: Recipes, folder: Path, pipe: Connection) -
             "scaling": asdict(trained.scaling),
             "cpu_seconds_of_the_last_run": time.process_time() - started,
             "epochs": list(trained.log),
+            "data": shared.data,
             "shared": _shared(shared),
         },
     )
+    (folder / CHECKPOINT).unlink()  # the result and the model take its place
 
 
 def _shared(shared: Recipes) -> dict[str, Any]:

@@ -2,15 +2,14 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import pytest
 
 import nahas as nh
 from nahas.__main__ import main
-from nahas.accelerator.template import Platform
 from nahas.closing import write_json
-from nahas.compare import best_accelerator, compare, published
-from nahas.controller.reward import Least, Limits, Reward
+from nahas.compare import compare, published
 from nahas.search_space.network import Network
 from nahas.search_space.published import PUBLISHED
 
@@ -69,28 +68,29 @@ def test_rows_by_hand(study, root):
     assert rows[2].latency_ms == again["latency_ms"]
 
 
-@pytest.mark.parametrize("what", ["energy", "latency", "edp"])
-def test_the_best_accelerator_is_that_of_a_sweep(what):
-    limits = Limits(max_area_mm2=30.0, max_latency_ms=1.0)
-    found = best_accelerator(B0, 0.7, Least(what), limits, Platform())
+def test_the_best_accelerator_is_that_of_a_sweep(tmp_path):
+    """Of a goal that a sweep has too: the least energy within the limits."""
+    folder = tmp_path / "frugal"
+    words = ["search", "--accuracy", "imagenet-predictor", "--trials", "20",
+             "--minimise", "energy", "--min-accuracy", "0.5", "--max-area-mm2", "30",
+             "--max-latency-ms", "1.0", "--folder", str(folder)]  # fmt: skip
+    assert main(words) == 0
+    finished(tmp_path / "f", "EfficientNetB0", B0, [0.5])
+    rows = compare(folder, tmp_path / "f")
     swept = nh.sweep(
-        "EfficientNetB0", objective=what, max_area_mm2=30.0, max_latency_ms=1.0
+        "EfficientNetB0", objective="energy", max_area_mm2=30.0, max_latency_ms=1.0
     )
-    assert found == swept.best[0]
+    assert rows[1].on == "its best"
+    assert rows[1].accelerator == swept.best[0]
 
 
-def test_no_accelerator_of_the_grid_earns_a_higher_reward():
-    limits = Limits(max_area_mm2=25.0)
-    reward = Reward(latency_ms=0.3, energy_mj=0.6)
-    found = best_accelerator(B0, 0.7, reward, limits, Platform())
-    every = nh.sweep("EfficientNetB0", max_area_mm2=25.0, objective="edp").best
-
-    def worth(chip):
-        costs = nh.simulate("EfficientNetB0", chip).summary()
-        named = [[costs["latency_ms"]], [costs["energy_mj"]]]
-        return float(reward.of([0.7], named)[0])
-
-    assert all(worth(found) >= worth(other) for other in every)
+def test_rivals_are_deployed_at_the_studys_size(study, tmp_path):
+    """Published at 240x240, B1 is costed at the 224x224 of the study."""
+    finished(tmp_path, "B1", PUBLISHED["EfficientNetB1"], [0.5])
+    row = compare(study, tmp_path)[0]
+    assert Network.parse(row.network) == replace(
+        PUBLISHED["EfficientNetB1"], resolution=224
+    )
 
 
 def test_a_network_that_keeps_no_limit_is_said_to_break_them(root, tmp_path_factory):
@@ -155,3 +155,12 @@ def test_trainings_by_two_recipes_are_not_compared(study, root, capsys):
 def test_an_empty_folder_is_refused(study, tmp_path, capsys):
     assert main(["compare", str(study), "--trainings", str(tmp_path / "none")]) == 2
     assert "Found none in" in capsys.readouterr().err
+
+
+def test_a_study_without_a_best_pair_is_refused(root, tmp_path, capsys):
+    folder = tmp_path / "none_keeps"
+    words = ["search", "--accuracy", "imagenet-predictor", "--trials", "4",
+             "--max-latency-ms", "0.001", "--folder", str(folder)]  # fmt: skip
+    main(words)
+    assert main(["compare", str(folder), "--trainings", str(root)]) == 2
+    assert "must have a best pair" in capsys.readouterr().err
