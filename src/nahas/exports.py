@@ -5,17 +5,15 @@ training's log, and should it crash, nothing else does.
 """
 
 import json
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nahas.accelerator.template import Accelerator, Platform
+from nahas.child import Failure, start
 from nahas.closing import read_json, write, write_json
 from nahas.costs import simulate
 from nahas.final_queue import LOG, MODEL, RESULT, RIGHT
@@ -69,7 +67,14 @@ def export(
             f"runs/final/NAME/seed0 of `nahas train`. Received {training}."
         )
     output.mkdir(parents=True, exist_ok=True)
-    measured = _in_process(training, output, tuple(formats))
+    child = start(training / LOG, _write, training, output, tuple(formats))
+    measured = child.receive()
+    child.process.join()
+    if isinstance(measured, Failure):
+        raise ExportingError(
+            f"{training} could not be exported: {measured.reason} (its words are in "
+            f"{training / LOG})"
+        )
     network = Network.parse(result["network"])
     costs = simulate(network, accelerator, platform).summary()
     files = []
@@ -93,38 +98,10 @@ def export(
     return found
 
 
-def _in_process(
-    training: Path, output: Path, formats: tuple[str, ...]
-) -> dict[str, Any]:
-    context = get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(target=_child, args=(training, output, formats, theirs))
-    child.start()
-    theirs.close()
-    try:
-        answer = ours.recv()
-    except EOFError:
-        answer = f"the process ended (its words are in {training / LOG})"
-    child.join()
-    if isinstance(answer, str):
-        raise ExportingError(f"{training} could not be exported: {answer}")
-    return dict(answer)
-
-
-def _child(
-    training: Path, output: Path, formats: tuple[str, ...], pipe: Connection
+def _write(
+    send: Callable[[Any], None], training: Path, output: Path, formats: tuple[str, ...]
 ) -> None:
-    """Runs in the child: writes the files; sends what was measured, or what failed."""
-    with (training / LOG).open("ab") as file:  # the converter talks
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
-    try:
-        pipe.send(_write(training, output, formats))
-    except Exception as error:  # the parent says it in a line
-        pipe.send(" ".join(str(error).split()) or type(error).__name__)
-
-
-def _write(training: Path, output: Path, formats: tuple[str, ...]) -> dict[str, Any]:
+    """Runs in the child: writes the files, and sends what was measured of them."""
     from nahas.train import fit
     from nahas.train.data import fingerprint, load
     from nahas.train.export import run_tflite, to_tflite, write_onnx
@@ -157,4 +134,4 @@ def _write(training: Path, output: Path, formats: tuple[str, ...]) -> dict[str, 
         was = np.zeros(len(answers), np.bool_)
         was[right] = True
         found["int8_answers_that_differ"] = int((answers != was).sum())
-    return found
+    send(found)

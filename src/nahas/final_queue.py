@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
+from nahas.child import Child, Failure, start
 from nahas.closing import read_json, write_json
 from nahas.controller.pool import thread_limits
 from nahas.search_space.network import Network
@@ -125,33 +125,29 @@ def train_all(
         ValueError: As `result_of`.
     """
     waiting = deque(a for a in queue if result_of(a, shared, root) is None)
-    running: dict[Connection, tuple[Asked, Any]] = {}
+    running: dict[Asked, Child] = {}
     failed: dict[Asked, str] = {}
     try:
         while waiting or running:
             while waiting and len(running) < workers:
                 asked = waiting.popleft()
-                pipe, child = _start(asked, shared, root)
-                running[pipe] = asked, child
-            ready = wait(list(running))
-            for pipe in [pipe for pipe in running if pipe in ready]:
-                asked, child = running[pipe]
-                try:
-                    message = pipe.recv()
-                except EOFError:  # it is done, has failed, or was killed
-                    del running[pipe]
-                    child.join()
-                    if asked not in failed and result_of(asked, shared, root) is None:
-                        failed[asked] = f"it ended with code {child.exitcode}"
+                running[asked] = _start(asked, shared, root)
+            ready = wait([child.pipe for child in running.values()])
+            for asked, child in list(running.items()):
+                if child.pipe not in ready:
                     continue
-                if isinstance(message, str):
-                    failed[asked] = message
-                elif told is not None:
-                    told(asked, *message)
+                message = child.receive()
+                if isinstance(message, tuple):
+                    if told is not None:
+                        told(asked, *message)
+                    continue
+                del running[asked]
+                child.process.join()
+                if isinstance(message, Failure):
+                    failed[asked] = message.reason
     finally:
-        for _, child in running.values():
-            child.terminate()
-            child.join()
+        for child in running.values():
+            child.stop()
     if failed:
         said = [
             f"{a.name} with seed {a.seed}: {text.rstrip('.')} (in {a.folder(root)})"
@@ -164,16 +160,11 @@ def train_all(
     return [found for a in queue if (found := result_of(a, shared, root))]
 
 
-def _start(asked: Asked, shared: Recipes, root: Path) -> tuple[Connection, Any]:
-    context = get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(
-        target=_train, args=(asked, shared, root, theirs), daemon=True
-    )
+def _start(asked: Asked, shared: Recipes, root: Path) -> Child:
+    folder = asked.folder(root)
+    folder.mkdir(parents=True, exist_ok=True)
     with _environment(thread_limits(shared.threads)):  # which the child inherits
-        child.start()
-    theirs.close()
-    return ours, child
+        return start(folder / LOG, _train, asked, shared, folder)
 
 
 @contextmanager
@@ -191,25 +182,24 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _train(asked: Asked, shared: Recipes, root: Path, pipe: Connection) -> None:
-    """Runs in the child: trains, and writes the result and the model."""
-    folder = asked.folder(root)
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOG).open("ab") as file:  # TensorFlow talks
-        os.dup2(file.fileno(), 2)
+def _train(
+    send: Callable[[Any], None], asked: Asked, shared: Recipes, folder: Path
+) -> None:
+    """Runs in the child: sends each epoch, and None once result and model are there."""
     try:
         # Of a parent that was killed, a child goes on to the end of its epoch.
         with FileLock(folder / "lock", timeout=_LOCK_SECONDS):
-            _train_here(asked, shared, folder, pipe)
+            _train_here(send, asked, shared, folder)
     except Timeout:
-        pipe.send("another process is training it; wait for it, or end it")
-    except Exception as error:  # the parent says it in a line
-        text = " ".join(str(error).split())
-        ours = type(error).__module__.startswith("nahas.")
-        pipe.send(text if ours else f"{type(error).__name__}: {text}")
+        raise FinalTrainingError(
+            "another process is training it; wait for it, or end it"
+        ) from None
+    send(None)
 
 
-def _train_here(asked: Asked, shared: Recipes, folder: Path, pipe: Connection) -> None:
+def _train_here(
+    send: Callable[[Any], None], asked: Asked, shared: Recipes, folder: Path
+) -> None:
     from nahas.train.data import load
     from nahas.train.final import CHECKPOINT, train_final
     from nahas.train.model import build_model
@@ -222,7 +212,7 @@ def _train_here(asked: Asked, shared: Recipes, folder: Path, pipe: Connection) -
         folder,
         seed=asked.seed,
         threads=shared.threads,
-        progress=lambda *message: pipe.send(message),
+        progress=lambda *message: send(message),
     )
     deployed = build_model(asked.network)  # no optimizer, nothing of the training
     deployed.set_weights(trained.model.get_weights())

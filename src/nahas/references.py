@@ -5,11 +5,8 @@ under the same recipe, survive interruptions and are never trained twice. The be
 network is judged once on the test images, beside the smallest one of the space.
 """
 
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nahas.accelerator.grid import BASELINE
+from nahas.child import Failure, start
 from nahas.closing import REFERENCES, TEST, write_json
 from nahas.config import Config, SearchConfig
 from nahas.controller import training_queue as queue
@@ -218,26 +216,14 @@ def _in_processes(
     oracle: Oracle, networks: Sequence[str], log: Path
 ) -> list[NDArray[np.bool_]]:
     """Right answers [images] of each network, each trained in a process of its own."""
-    context = get_context("spawn")
-    description = describe(oracle)
-    children = []
-    for network in networks:
-        ours, theirs = context.Pipe(duplex=False)
-        child = context.Process(target=_judge, args=(description, network, theirs, log))
-        child.start()
-        theirs.close()
-        children.append((child, ours))
-    answers = []
-    for child, ours in children:
-        try:
-            answer = ours.recv()
-        except EOFError:
-            answer = "the process was killed"
-        child.join()
-        answers.append(answer)
-    failed = [answer for answer in answers if isinstance(answer, str)]
-    if failed:
-        raise JudgingError(f"The test images could not be judged: {failed[0]}.")
+    children = [start(log, _judge, describe(oracle), network) for network in networks]
+    answers = [child.receive() for child in children]
+    for child in children:
+        child.process.join()
+    for answer in answers:
+        if isinstance(answer, Failure):
+            reason = answer.reason.rstrip(".")
+            raise JudgingError(f"The test images could not be judged: {reason}.")
     return [np.asarray(answer, dtype=np.bool_) for answer in answers]
 
 
@@ -246,12 +232,7 @@ class JudgingError(RuntimeError):
 
 
 def _judge(
-    description: dict[str, Any], network: str, pipe: Connection, log: Path
+    send: Callable[[Any], None], description: dict[str, Any], network: str
 ) -> None:
-    """Runs in the child: right answers of a network, or what went wrong."""
-    with log.open("ab") as file:  # TensorFlow talks
-        os.dup2(file.fileno(), 2)
-    try:
-        pipe.send(rebuild(description).test(Network.parse(network)))
-    except Exception as error:  # the parent says it in a line
-        pipe.send(f"{type(error).__name__}: {error}")
+    """Runs in the child: right answers of a network."""
+    send(rebuild(description).test(Network.parse(network)))

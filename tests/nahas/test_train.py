@@ -105,9 +105,9 @@ def test_a_killed_training_fails_alone_and_resumes(images, tmp_path, monkeypatch
     start = final_queue._start
 
     def started(asked, *rest):
-        pipe, child = start(asked, *rest)
-        processes[asked.seed] = child
-        return pipe, child
+        child = start(asked, *rest)
+        processes[asked.seed] = child.process
+        return child
 
     monkeypatch.setattr(final_queue, "_start", started)
 
@@ -118,7 +118,7 @@ def test_a_killed_training_fails_alone_and_resumes(images, tmp_path, monkeypatch
 
     broken = tmp_path / "broken"
     with pytest.raises(
-        FinalTrainingError, match=r"1 of 2 trainings failed: a with seed 1: .*-9"
+        FinalTrainingError, match=r"1 of 2 trainings failed: a with seed 1: .*signal 9"
     ):
         train_all(queue, shared, broken, workers=2, told=kill)
     assert final_queue.result_of(queue[0], shared, broken) is not None
