@@ -201,10 +201,10 @@ baseline's. A search sees the first training of a network; its regret is judged 
 mean of the others: points of accuracy that the best pair has more, or the percentage by
 which the energy is higher. A query is a distinct network that is trained; a pair that
 breaks a limit is simulated and not trained. Runs end after {QUERIES[-1]:,} queries or
-{FAST:,} trials ({NETWORKS:,} where networks alone are proposed), those of guided and
-bayesian controllers, of `front`, `shrinking` and Optuna after 300 queries or {SLOW}
-trials, pymoo's after 300 or 3,000 ({NETWORKS:,}); a run that ends sooner counts with
-what it had. A run that found nothing has the regret of the worst
+{FAST:,} trials ({NETWORKS:,} where networks alone are proposed, but by `{YARDSTICK}`),
+those of guided and bayesian controllers, of `front`, `shrinking` and Optuna after 300
+queries or {SLOW} trials, pymoo's after 300 or 3,000 ({NETWORKS:,}); a run that ends
+sooner counts with what it had. A run that found nothing has the regret of the worst
 pair. Every contestant is told each trial before its next proposal. The kernel of
 `bayesian` and which of ours is called the best were chosen on {TUNED[0]}, {TUNED[1]};
 that `{FRONT}` is the best of ours for fronts, on the front of {TUNED[0]}; all else has
