@@ -12,7 +12,6 @@ from nahas.accelerator.cost_model import evaluate_machines
 from nahas.accelerator.machines import Machines
 from nahas.accelerator.metrics import Limit, Metrics
 from nahas.accelerator.template import Platform
-from nahas.accelerator.workload import Workload
 from nahas.controller.outcome import finite
 from nahas.controller.reward import Limits
 from nahas.controller.trial import Status
@@ -103,33 +102,62 @@ class Costs(NamedTuple):
 
 def judge(task: Task, choices: NDArray[np.int64]) -> Judgement:
     """Builds and simulates the candidate of choices [D]; trains nothing."""
+    [judgement] = judge_all(task, choices[None])
+    return judgement
+
+
+def judge_all(task: Task, choices: NDArray[np.int64]) -> list[Judgement]:
+    """`judge` for B candidates, of choices [B, D], at once: to the bit the same."""
+    built = [_built(task.space, row) for row in choices]
+    candidates = [one for one in built if isinstance(one, Candidate)]
+    if not candidates:
+        return [one for one in built if isinstance(one, Judgement)]
+    machines = Machines.of([one.accelerator for one in candidates])
+    workload = lower([one.network for one in candidates])
+    metrics = evaluate_machines(workload, machines, task.platform)
+    registers = machines.compute[:, 4]
+    excess = violations(task.limits, metrics, machines.memory, registers)
+    costed = (
+        _judgement(task, one.network, metrics.take([i]), float(excess[i]))
+        for i, one in enumerate(candidates)
+    )
+    return [one if isinstance(one, Judgement) else next(costed) for one in built]
+
+
+def _built(space: SearchSpace, choices: NDArray[np.int64]) -> Candidate | Judgement:
+    """The candidate of choices [D], or why they are of none."""
     try:
-        candidate = task.space.decode(choices)
+        candidate = space.decode(choices)
         if not isinstance(candidate, Candidate):
             raise TypeError(
                 "`space` must hold pairs of a network and an accelerator. Received "
                 f"{type(candidate).__name__} (make it with nahas.joint_space)."
             )
-        network, workload = _lowered(candidate.network)
-        machine = Machines.of([candidate.accelerator])
-        metrics = evaluate_machines(workload, machine, task.platform)
+        _text(candidate.network)
     except ValueError as error:  # a combination of choices that cannot be built
         return Judgement("", None, "infeasible", 1.0, " ".join(str(error).split()))
-    registers = machine.compute[:, 4]
-    violation = float(violations(task.limits, metrics, machine.memory, registers)[0])
-    if not metrics.feasible[0]:
-        return Judgement(network, metrics, "infeasible", violation, metrics.reason(0))
-    if violation > 0:
-        reason = task.limits.reason(metrics, 0)
-        status: Status | None = "rejected" if task.reject == "hard" else None
-        return Judgement(network, metrics, status, violation, reason)
-    return Judgement(network, metrics)
+    return candidate
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _lowered(network: Network) -> tuple[str, Workload]:
-    """The text and the operators of a network, which many trials may share."""
-    return str(network), lower([network])
+def _text(network: Network) -> str:
+    """The text of a network that can be lowered, which many trials may share."""
+    lower([network])
+    return str(network)
+
+
+def _judgement(
+    task: Task, network: Network, metrics: Metrics, violation: float
+) -> Judgement:
+    """Of a candidate with its costs, a batch of one."""
+    text = _text(network)
+    if not metrics.feasible[0]:
+        return Judgement(text, metrics, "infeasible", violation, metrics.reason(0))
+    if violation > 0:
+        reason = task.limits.reason(metrics, 0)
+        status: Status | None = "rejected" if task.reject == "hard" else None
+        return Judgement(text, metrics, status, violation, reason)
+    return Judgement(text, metrics)
 
 
 def violations(

@@ -1,8 +1,8 @@
 """The ledger of a running search: every proposal from its opening to its trial.
 
-A proposal is judged when it is opened; only one that the machine runs and that keeps
-the limits is trained, or with reject="none" every one that the machine runs. Proposals
-are settled, and trials written, in order.
+Proposals are judged, many at once where nothing waits for them; only one that the
+machine runs and that keeps the limits is trained, or with reject="none" every one that
+the machine runs. Proposals are settled, and trials written, in order.
 """
 
 import time
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nahas.accelerator.metrics import Metrics
 from nahas.controller import training_queue as queue
-from nahas.controller.judgement import Judgement, Task, judge
+from nahas.controller.judgement import Judgement, Task, judge_all
 from nahas.controller.outcome import finite
 from nahas.controller.pool import Runner
 from nahas.controller.rows import Record, StudyError, Training, training_key
@@ -130,10 +130,11 @@ class Ledger:
         self._recorded = store.records()
         self._started = time.monotonic()
         self._trials: list[Trial] = []
+        self._unjudged: list[tuple[int, NDArray[np.int64]]] = []
         self._open: deque[_Proposal] = deque()
         self._unwritten: list[Record] = []
         self._asked: set[str] = set()
-        self._known: dict[str, Training] = {}  # by network, those that were waited for
+        self._known: dict[str, Training] = {}  # by network
         # Queued before the runner's next step, in one transaction: it is idle until
         # then, and a lost one is asked for again by the replay.
         self._unqueued: list[str] = []
@@ -141,23 +142,22 @@ class Ledger:
         self._best_reward: float | None = None
 
     def open(self, number: int, choices: NDArray[np.int64]) -> None:
-        """Takes proposal `number`, with choices [D]: simulates it, asks for training.
+        """Takes proposal `number`, with choices [D].
+
+        It is simulated and its training asked for: at once where the runner works at
+        others' side, else together with those that are opened until it is needed.
 
         Raises:
             StudyError: If the study holds other choices under this number.
             TimeUpError: If the run's time is over.
         """
-        chosen = tuple(int(choice) for choice in choices)
         if number <= len(self._recorded):
-            self._replay(self._recorded[number - 1], chosen)
+            self._replay(self._recorded[number - 1], tuple(choices.tolist()))
             return
         self._check_time()
-        judgement = judge(self._task, choices)
-        repeated = judgement.network in self._asked
-        if judgement.status is None and not repeated:
-            self._asked.add(judgement.network)
-            self._unqueued.append(judgement.network)
-        self._open.append(_Proposal(number, chosen, judgement, repeated))
+        self._unjudged.append((number, choices))
+        if self._runner.eager:
+            self._judge()
 
     def trial(self, number: int) -> Trial:
         """Trial `number`, once it and all before it are settled.
@@ -166,6 +166,8 @@ class Ledger:
             TimeUpError: If the run's time is over first.
         """
         while len(self._trials) < number:
+            if not self._open:
+                self._judge()
             proposal = self._open[0]
             judgement = proposal.judgement
             if judgement.status is None:
@@ -204,6 +206,18 @@ class Ledger:
         if records:
             self._store.append(records)
 
+    def _judge(self) -> None:
+        """Judges what is opened and asks for its trainings."""
+        proposals, self._unjudged = self._unjudged, []
+        judged = judge_all(self._task, np.array([choices for _, choices in proposals]))
+        for (number, choices), judgement in zip(proposals, judged, strict=True):
+            repeated = judgement.network in self._asked
+            if judgement.status is None and not repeated:
+                self._asked.add(judgement.network)
+                self._unqueued.append(judgement.network)
+            chosen = tuple(choices.tolist())
+            self._open.append(_Proposal(number, chosen, judgement, repeated))
+
     def _replay(self, record: Record, chosen: tuple[int, ...]) -> None:
         trial = record.trial
         if trial.choices != chosen:
@@ -218,18 +232,24 @@ class Ledger:
         self._settle(record)
 
     def _wait(self, network: str) -> Training:
-        if network in self._known:
-            return self._known[network]
-        key = training_key(network, self._task.oracle)
-        while (training := self._store.training(key)) is None:
+        if network not in self._known:
+            self._learn()
+        while network not in self._known:
             queue.enqueue(self._store, self._unqueued, self._task.oracle)
             self._unqueued = []
             self.flush()  # what is known must not wait for what is not
             self._check_time()
             self._runner.step()
             self._report()
-        self._known[network] = training
-        return training
+            self._learn()
+        return self._known[network]
+
+    def _learn(self) -> None:
+        """Reads which trainings that open proposals wait for are finished."""
+        asked = {p.judgement.network for p in self._open if p.judgement.status is None}
+        keys = [training_key(n, self._task.oracle) for n in asked - self._known.keys()]
+        finished = self._store.finished(keys)
+        self._known |= {training.network: training for training in finished}
 
     def _rewarded(self, proposal: _Proposal, training: Training) -> Record:
         """The trial of a proposal whose training is finished."""

@@ -41,6 +41,11 @@ _THREAD_VARIABLES = (
 class Runner(Protocol):
     """Whatever gets queued trainings done."""
 
+    @property
+    def eager(self) -> bool:
+        """Whether trainings are begun while the search goes on."""
+        ...
+
     def step(self) -> None:
         """Works or waits for a moment."""
         ...
@@ -86,6 +91,11 @@ class InProcess:
         self._held: queue.Lease | None = None
         self._slow = False
         recover(store)
+
+    @property
+    def eager(self) -> bool:
+        """Only for the user's own workers, who help where trainings take long."""
+        return self._slow
 
     def step(self) -> None:
         """Trains what is queued, for about a second at most, or one that is slow."""
@@ -133,6 +143,8 @@ class Pool:
         lease_seconds: How long a heartbeat may stand still.
         poll_seconds: How long a step waits.
     """
+
+    eager = True
 
     def __init__(
         self,

@@ -56,6 +56,8 @@ class RayPool:
         StudyError: If there is no cluster, or it refuses.
     """
 
+    eager = True
+
     def __init__(
         self,
         store: Store,

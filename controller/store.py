@@ -164,13 +164,20 @@ class Store:
             found = connection.execute(query).all()
         return [done for row in found if (done := self._finished(tuple(row)))]
 
-    def training(self, key: str) -> Training | None:
-        """The training of a key, if it is finished."""
+    def finished(self, keys: Sequence[str]) -> list[Training]:
+        """The trainings of keys that are finished, in any order.
+
+        Raises:
+            StudyError: If a row is damaged.
+        """
+        query = sa.select(TRAINING).where(TRAINING.c.key.in_(keys))
         with self.reading() as connection:
-            row = connection.execute(
-                sa.select(TRAINING).where(TRAINING.c.key == key)
-            ).first()
-        return None if row is None else self._finished(tuple(row))
+            found = connection.execute(query).all()
+        return [done for row in found if (done := self._finished(tuple(row)))]
+
+    def training(self, key: str) -> Training | None:
+        """The training of a key, if it is finished; as `finished`."""
+        return next(iter(self.finished([key])), None)
 
     def refuse(self, what: str, cause: Exception | None = None) -> NoReturn:
         """Raises the error of a damaged file, with the command that salvages it."""

@@ -161,14 +161,13 @@ def ever_leased(store: Store, owner_prefix: str) -> bool:
 
 
 def _write(store: Store, trainings: Sequence[Training], states: Sequence[str]) -> None:
+    rows = [training_row(training) for training in trainings]
+    state = sa.or_(*(TRAINING.c.state == state for state in states))
+    wanted: sa.BindParameter[str] = sa.bindparam("wanted")
+    change = sa.update(TRAINING).where(TRAINING.c.key == wanted, state)
     with store.writing() as connection:
-        for training in trainings:
-            row = training_row(training)
-            connection.execute(
-                sa.update(TRAINING)
-                .where(TRAINING.c.key == row["key"], TRAINING.c.state.in_(states))
-                .values(**row)
-            )
+        if rows:
+            connection.execute(change, [{**row, "wanted": row["key"]} for row in rows])
 
 
 def _waiting(oracle: str) -> sa.ColumnElement[bool]:

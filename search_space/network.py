@@ -16,6 +16,7 @@ A published network, the result of a search and a test fixture are one type.
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
+from functools import lru_cache
 from math import inf
 from typing import Self
 
@@ -32,6 +33,8 @@ LARGEST = 65_536
 
 SMALLEST_MAP = 4
 """Rows of the last map below which a proxy drops early strides."""
+
+_BLOCKS = 4096  # of proxies, remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,8 +224,7 @@ class Network:
         blocks, inputs = [], scale(self.stem_filters, width)
         for block, stride in zip(self.blocks, strides[1:], strict=True):
             filters = scale(block.filters, width)
-            small = replace(block, filters=filters, stride=stride)
-            blocks.append(replace(small, groups=dividing_groups(small, inputs)))
+            blocks.append(_scaled(block, filters, stride, inputs))
             inputs = filters
         return replace(
             self,
@@ -272,6 +274,13 @@ def dividing_groups(block: Block, channels: int) -> int:
     while channels % groups or expanded(block, channels) % groups:
         groups = groups // 2 if groups % 2 == 0 else 1
     return groups
+
+
+@lru_cache(maxsize=_BLOCKS)
+def _scaled(block: Block, filters: int, stride: int, inputs: int) -> Block:
+    """The block of a proxy, which many networks share."""
+    small = replace(block, filters=filters, stride=stride)
+    return replace(small, groups=dividing_groups(small, inputs))
 
 
 def _last_map(resolution: int, strides: list[int]) -> int:

@@ -116,9 +116,9 @@ class SearchSpace:
             )
         if not np.issubdtype(array.dtype, np.integer):
             raise ValueError(f"`choices` must be integers. Received {array.dtype}.")
-        outside = np.argwhere((array < 0) | (array >= self.cardinalities))
-        if len(outside):
-            row, d = outside[0]
+        outside = (array < 0) | (array >= self.cardinalities)
+        if outside.any():
+            row, d = np.argwhere(outside)[0]
             knob = self.knobs[d]
             raise ValueError(
                 f"Choice of knob {knob.name!r} must be an index from 0 to "

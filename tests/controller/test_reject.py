@@ -12,7 +12,7 @@ from toy_study import outcomes
 from nahas.accelerator.template import Platform
 from nahas.controller.evolution import RegularizedEvolution
 from nahas.controller.exact_sweep import ExactSweep
-from nahas.controller.judgement import Task, judge
+from nahas.controller.judgement import Task, judge, judge_all
 from nahas.controller.ppo import PPO
 from nahas.controller.random_search import RandomSearch
 from nahas.controller.reward import Limits, Reward
@@ -117,6 +117,26 @@ def test_a_judgement_to_train_says_what_is_broken():
         assert now.status == ("infeasible" if kept else None)
     assert task.told.limits == Limits()
     assert replace(task, reject="hard").told.limits == LIMITS
+
+
+@pytest.mark.parametrize("weights", ["streamed", "kept", "resident"])
+def test_judged_at_once_or_one_by_one(weights):
+    """To the bit, what cannot be built or run too; a batch of any length."""
+    task = Task(
+        toy_study.space(), Platform(weights=weights), LIMITS, Reward(), "none", "hard"
+    )
+    rows = task.space.random(np.random.default_rng(1), 60)
+    alone = [judge(task, row) for row in rows]
+    assert {one.status for one in alone} == {None, "rejected", "infeasible"}
+    for count in (60, 7):
+        for before, now in zip(alone, judge_all(task, rows[:count]), strict=False):
+            assert now.costs == before.costs
+            assert replace(now, metrics=None) == replace(before, metrics=None)
+            if now.metrics is not None:
+                accuracy = np.array([0.7])
+                reward = task.reward(accuracy, now.metrics)
+                assert reward.tolist() == task.reward(accuracy, before.metrics).tolist()
+                assert now.metrics.reason(0) == before.metrics.reason(0)
 
 
 def test_unknown_ways_to_reject():
