@@ -105,7 +105,7 @@ def train_final(
     finally:
         keras.config.set_dtype_policy(before)
     steps = len(data.train) // recipe.batch
-    _compile(model, recipe, steps)
+    compile_model(model, recipe, steps)
     scaling = fit.Scaling.of(data.train.images)
     log: list[dict[str, float]] = []
     if found is not None:
@@ -141,7 +141,17 @@ def _check(network: Network, data: Dataset, recipe: FinalRecipe) -> None:
         )
 
 
-def _compile(model: Any, recipe: FinalRecipe, steps: int) -> None:
+def compile_model(
+    model: Any, recipe: FinalRecipe, steps: int, *, accumulated: int = 1
+) -> None:
+    """Gives a model of logits the recipe's optimizer, schedule and loss.
+
+    Args:
+        model: What is trained.
+        recipe: How.
+        steps: Of an epoch.
+        accumulated: Over how many steps gradients are averaged to an update.
+    """
     import keras
 
     total = steps * recipe.epochs
@@ -149,6 +159,8 @@ def _compile(model: Any, recipe: FinalRecipe, steps: int) -> None:
         recipe.learning_rate, total, int(steps * recipe.warmup_epochs)
     )
     shared: dict[str, Any] = {"momentum": recipe.momentum}
+    if accumulated > 1:
+        shared["gradient_accumulation_steps"] = accumulated
     if recipe.weight_decay:
         shared["weight_decay"] = recipe.weight_decay
     if recipe.ema:

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from toy_images import PLAIN, StopError, bright_and_dark, stopped_after
 
 from nahas.search_space.network import Block, Network
 from nahas.train import fit
 from nahas.train.batches import batches_class, training_batch
 from nahas.train.checkpoint import CheckpointError
-from nahas.train.data import Dataset, Split
+from nahas.train.data import Dataset
 from nahas.train.final import CHECKPOINT, DivergedError, train_final
 from nahas.train.recipe import FinalRecipe
 
@@ -22,10 +23,6 @@ RECIPE = FinalRecipe(
     operations=1, magnitude=3.0, mixup=0.2, cutmix=0.5, dropout=0.1, drop_path=0.2,
     ema=0.9,
 )  # fmt: skip
-PLAIN = FinalRecipe(
-    epochs=6, batch=16, warmup_epochs=1, learning_rate=0.05, crop=0, flip=False,
-    operations=0, label_smoothing=0.0, ema=0.0,
-)  # fmt: skip
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -33,29 +30,10 @@ def _prepared():
     fit.prepare(1)
 
 
-def bright_and_dark(count, seed):
-    rng = np.random.default_rng(seed)
-    labels = np.arange(count) % 2
-    images = rng.integers(0, 100, (count, 8, 8, 1)) + 100 * labels[:, None, None, None]
-    return Split(images.astype(np.uint8), labels.astype(np.int64))
-
-
 @pytest.fixture(scope="module")
 def data():
     splits = (bright_and_dark(n, seed) for seed, n in enumerate((70, 30, 40)))
     return Dataset("made up", "ours", 2, *splits)
-
-
-class StopError(Exception):
-    """Takes the place of a kill."""
-
-
-def stopped_after(epochs):
-    def progress(done, of, row):
-        if done == epochs:
-            raise StopError
-
-    return progress
 
 
 def weights(trained):

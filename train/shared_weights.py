@@ -1,0 +1,258 @@
+"""Shared weights as a file, and as an oracle: what a network is worth with them."""
+
+import json
+import os
+import time
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nahas.search_space.network import Network
+from nahas.search_space.oracle import Estimate
+from nahas.search_space.skeleton import Skeleton
+from nahas.train import fit
+from nahas.train.data import Dataset, Split, load
+
+WEIGHTS = "weights.npz"
+_PIXELS = 250_000  # of a batch: all its layers are in memory at once
+
+
+class SharedWeightsError(ValueError):
+    """A file of shared weights that cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fidelity:
+    """What is trained in the place of a space's networks.
+
+    Attributes:
+        resolution: Rows and columns of the images.
+        width: Factor on all filters.
+    """
+
+    resolution: int
+    width: float
+
+    def proxy(self, network: Network, data: Dataset) -> Network:
+        """The network at this fidelity, for the data's channels and classes."""
+        return network.proxy(
+            self.resolution, data.classes, channels=data.channels, width=self.width
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class SharedWeights:
+    """What a one-shot training gives.
+
+    Attributes:
+        skeleton: Of the networks that share them.
+        space: Name of the space.
+        data: Name of the data set.
+        fidelity: What was trained in the place of the networks.
+        seconds: CPU seconds of the training.
+        values: The model's weights.
+    """
+
+    skeleton: Skeleton
+    space: str
+    data: str
+    fidelity: Fidelity
+    seconds: float
+    values: tuple[NDArray[np.float32], ...]
+
+    @classmethod
+    def of(
+        cls, model: Any, space: str, data: Dataset, fidelity: Fidelity, seconds: float
+    ) -> "SharedWeights":
+        """Those of a trained model."""
+        values = tuple(np.array(v.numpy()) for v in model.trainable_variables)
+        return cls(model.skeleton, space, data.name, fidelity, seconds, values)
+
+    def model(self) -> Any:
+        """The one-shot model with these weights."""
+        from nahas.train.supernet import supernet
+
+        model = supernet(self.skeleton)
+        for variable, value in zip(model.trainable_variables, self.values, strict=True):
+            variable.assign(value)
+        return model
+
+    def write(self, path: Path) -> None:
+        """Writes the file in one step of the file system."""
+        head = {
+            "skeleton": self.skeleton.to_dict(),
+            "space": self.space,
+            "data": self.data,
+            "fidelity": asdict(self.fidelity),
+            "seconds": self.seconds,
+        }
+        arrays: dict[str, Any] = {f"v{i}": v for i, v in enumerate(self.values)}
+        draft = path.with_suffix(".draft")
+        with draft.open("wb") as file:
+            np.savez(file, head=np.array(json.dumps(head)), **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+
+    @classmethod
+    def read(cls, path: Path) -> "SharedWeights":
+        """The weights of a file.
+
+        Raises:
+            SharedWeightsError: If there is none, or it is damaged.
+        """
+        try:
+            with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+                head = json.loads(str(file["head"]))
+                values = tuple(file[f"v{i}"] for i in range(len(file.files) - 1))
+            skeleton = Skeleton.from_dict(head.pop("skeleton"))
+            fidelity = Fidelity(**head.pop("fidelity"))
+            return cls(skeleton=skeleton, fidelity=fidelity, values=values, **head)
+        except (
+            ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile,
+            zlib.error,
+        ) as error:  # fmt: skip
+            raise SharedWeightsError(
+                f"{path} must be the weights that `nahas one-shot` writes: {error}. "
+                "Train them, or name the folder that holds them."
+            ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class OneShot:
+    """The accuracy of a network with shared weights, on validation images.
+
+    Its batch normalization is calibrated on training images, by itself. The accuracies
+    are lower than after a training of its own, and are to rank networks.
+
+    Attributes:
+        folder: Where `train_one_shot` left its weights.
+        images: Validation images, at most; the same for all networks.
+        calibration: Training images to calibrate on.
+        threads: Of TensorFlow.
+
+    Raises:
+        ValueError: If a number is out of its range.
+    """
+
+    folder: str
+    images: int = 2_000
+    calibration: int = 256
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("images", "calibration", "threads"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(
+                    f"`{name}` must be a positive integer. Received {value!r}."
+                )
+
+    @property
+    def key(self) -> str:
+        """Hash of the weights, and on what they are measured, in one line.
+
+        Raises:
+            SharedWeightsError: If there are none.
+        """
+        path = Path(self.folder) / WEIGHTS
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise SharedWeightsError(
+                f"{path} cannot be read: {error.strerror or error}. Train the weights "
+                "with `nahas one-shot`, or name the folder that holds them."
+            ) from None
+        digest = _digest(path, status.st_mtime_ns, status.st_size)
+        return (
+            f"one-shot weights={digest} images={self.images} "
+            f"calibration={self.calibration} threads={self.threads}"
+        )
+
+    def evaluate(self, networks: Sequence[Network]) -> Estimate:
+        """Accuracies of B networks; one that is not of the space has an error.
+
+        The deviation is that of the validation images' sample, sqrt(p (1 - p) / N).
+
+        Raises:
+            SharedWeightsError: If there are no weights.
+            DatasetError: If the data cannot be had.
+            RuntimeError: If TensorFlow runs in this process with other threads.
+        """
+        fit.prepare(self.threads)
+        measured = _opened(self.key, self)
+        rows = [measured.accuracy(network) for network in networks]
+        accuracy = np.array([value for value, _, _ in rows], dtype=np.float64)
+        return Estimate(
+            accuracy,
+            np.sqrt(accuracy * (1 - accuracy) / measured.count),
+            np.array([seconds for _, seconds, _ in rows], dtype=np.float64),
+            tuple(error for _, _, error in rows),
+        )
+
+
+class _Opened:
+    """The model of an oracle, with the images that it measures on."""
+
+    def __init__(self, asked: OneShot) -> None:
+        weights = SharedWeights.read(Path(asked.folder) / WEIGHTS)
+        self._fidelity, self._skeleton = weights.fidelity, weights.skeleton
+        self._model = weights.model()
+        self._data = load(weights.data, weights.fidelity.resolution)
+        scaling = fit.Scaling.of(self._data.train.images)
+        held: Split = self._data.validation
+        self.count = min(asked.images, len(held))
+        self._labels = held.labels[: self.count]
+        self._first = scaling(self._data.train.images[: asked.calibration])
+        images = scaling(held.images[: self.count])
+        most = _PIXELS // weights.fidelity.resolution**2 - len(self._first)
+        step = max(most, len(self._first))
+        self._batches = [
+            np.concatenate([self._first, images[start : start + step]])
+            for start in range(0, self.count, step)
+        ]
+
+    def accuracy(self, network: Network) -> tuple[float, float, str]:
+        """Accuracy, CPU seconds, and an error or ""."""
+        started = time.process_time()
+        try:
+            codes = self._skeleton.codes(self._fidelity.proxy(network, self._data))
+        except ValueError as error:
+            return np.nan, time.process_time() - started, str(error)
+        outputs = np.concatenate([self._outputs(part, codes) for part in self._batches])
+        error = "" if np.isfinite(outputs).all() else "The outputs are not finite."
+        right = float((outputs.argmax(-1) == self._labels).mean())
+        return np.nan if error else right, time.process_time() - started, error
+
+    def _outputs(
+        self, images: NDArray[np.float32], codes: NDArray[np.int32]
+    ) -> NDArray[np.float32]:
+        """Logits of a batch's images behind those that calibrate."""
+        import keras
+
+        first = len(self._first)
+        inputs = {"images": keras.ops.convert_to_tensor(images), "codes": codes}
+        outputs = self._model(inputs, calibration=first)
+        found: NDArray[np.float32] = keras.ops.convert_to_numpy(outputs)[first:]
+        return found
+
+
+@lru_cache(maxsize=2)
+def _opened(key: str, asked: OneShot) -> _Opened:
+    """Kept for as long as the weights are the same."""
+    del key
+    return _Opened(asked)
+
+
+@lru_cache(maxsize=8)
+def _digest(path: Path, modified_ns: int, size: int) -> str:
+    del modified_ns, size
+    return blake2b(path.read_bytes(), digest_size=16).hexdigest()
