@@ -166,7 +166,7 @@ def train_one_shot(
         DivergedError: If the loss is not finite.
         RuntimeError: If TensorFlow runs in this process with other threads.
     """
-    _check(data, fidelity, recipe, sampling)
+    check(data, fidelity, recipe, sampling)
     fit.prepare(threads)
     skeleton = skeleton_of(space, fidelity, data)
     key = json.dumps([
@@ -232,9 +232,10 @@ def _codes(
     return [skeleton.codes(fidelity.proxy(space.decode(row), data)) for row in rows]
 
 
-def _check(
+def check(
     data: Dataset, fidelity: Fidelity, recipe: FinalRecipe, sampling: Sampling
 ) -> None:
+    """Raises a ValueError where a one-shot training has not what is asked for."""
     if data.resolution != fidelity.resolution:
         raise _wrong("data", f"at {fidelity.resolution} pixels", data.resolution)
     if recipe.batch * sampling.round > len(data.train):

@@ -76,6 +76,19 @@ class SharedWeights:
         values = tuple(np.array(v.numpy()) for v in model.trainable_variables)
         return cls(model.skeleton, space, data.name, fidelity, seconds, values)
 
+    def codes(self, network: Network) -> NDArray[np.int32]:
+        """Those of a deployed network, at the fidelity of the training.
+
+        Raises:
+            ValueError: If it is not of the space.
+        """
+        ends = self.skeleton.ends
+        small = network.proxy(
+            ends.resolution, ends.classes, channels=ends.channels,
+            width=self.fidelity.width,
+        )  # fmt: skip
+        return self.skeleton.codes(small)
+
     def model(self) -> Any:
         """The one-shot model with these weights."""
         from nahas.train.supernet import supernet
@@ -177,6 +190,10 @@ class OneShot:
             f"calibration={self.calibration} threads={self.threads}"
         )
 
+    def check(self, network: Network) -> None:
+        """Raises a ValueError if the network is not of the weights' space."""
+        _read(self.key, self.folder).codes(network)
+
     def evaluate(self, networks: Sequence[Network]) -> Estimate:
         """Accuracies of B networks; one that is not of the space has an error.
 
@@ -203,15 +220,14 @@ class _Opened:
     """The model of an oracle, with the images that it measures on."""
 
     def __init__(self, asked: OneShot) -> None:
-        weights = SharedWeights.read(Path(asked.folder) / WEIGHTS)
-        self._fidelity, self._skeleton = weights.fidelity, weights.skeleton
-        self._model = weights.model()
-        self._data = load(weights.data, weights.fidelity.resolution)
-        scaling = fit.Scaling.of(self._data.train.images)
-        held: Split = self._data.validation
+        weights = _read(asked.key, asked.folder)
+        self._weights, self._model = weights, weights.model()
+        data = load(weights.data, weights.fidelity.resolution)
+        scaling = fit.Scaling.of(data.train.images)
+        held: Split = data.validation
         self.count = min(asked.images, len(held))
         self._labels = held.labels[: self.count]
-        self._first = scaling(self._data.train.images[: asked.calibration])
+        self._first = scaling(data.train.images[: asked.calibration])
         images = scaling(held.images[: self.count])
         most = _PIXELS // weights.fidelity.resolution**2 - len(self._first)
         step = max(most, len(self._first))
@@ -224,13 +240,13 @@ class _Opened:
         """Accuracy, CPU seconds, and an error or ""."""
         started = time.process_time()
         try:
-            codes = self._skeleton.codes(self._fidelity.proxy(network, self._data))
+            codes = self._weights.codes(network)
         except ValueError as error:
             return np.nan, time.process_time() - started, str(error)
         outputs = np.concatenate([self._outputs(part, codes) for part in self._batches])
-        error = "" if np.isfinite(outputs).all() else "The outputs are not finite."
+        fault = "" if np.isfinite(outputs).all() else "The outputs are not finite."
         right = float((outputs.argmax(-1) == self._labels).mean())
-        return np.nan if error else right, time.process_time() - started, error
+        return np.nan if fault else right, time.process_time() - started, fault
 
     def _outputs(
         self, images: NDArray[np.float32], codes: NDArray[np.int32]
@@ -250,6 +266,12 @@ def _opened(key: str, asked: OneShot) -> _Opened:
     """Kept for as long as the weights are the same."""
     del key
     return _Opened(asked)
+
+
+@lru_cache(maxsize=2)
+def _read(key: str, folder: str) -> SharedWeights:
+    del key
+    return SharedWeights.read(Path(folder) / WEIGHTS)
 
 
 @lru_cache(maxsize=8)

@@ -91,7 +91,8 @@ def _supernet_class() -> Any:
         def _slot(self, name: str, slot: Slot) -> dict[str, Any]:
             """Weights of a slot: those of each kind hold all of its options."""
             found: dict[str, Any] = {}
-            for kind in {kind for kind, _, _ in slot.options}:
+            # In order: weights are stored, and given their first values, one by one.
+            for kind in sorted({kind for kind, _, _ in slot.options}):
                 own = [option for option in slot.options if option[0] == kind]
                 single = [o for o in own if o[0] == "fused_ibn" and o[2] == 1]
                 inner = [o for o in own if o not in single]

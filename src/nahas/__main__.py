@@ -15,6 +15,7 @@ from nahas import (
     cli_compare,
     cli_explain,
     cli_export,
+    cli_one_shot,
     cli_prove,
     cli_search,
     cli_share,
@@ -87,6 +88,7 @@ def build_parser() -> argparse.ArgumentParser:
     cli_space.add_commands(commands)
     cli_truth.add_commands(commands)
     cli_prove.add_commands(commands)
+    cli_one_shot.add_commands(commands)
     cli_train.add_commands(commands)
     cli_export.add_commands(commands)
     cli_compare.add_commands(commands)

@@ -31,13 +31,16 @@ from nahas.search_space.oracle import Oracle
 from nahas.search_space.space import SearchSpace
 from nahas.search_space.tailor import tailor
 from nahas.train.imagenet_predictor import ImagenetPredictor
+from nahas.train.shared_weights import OneShot
 from nahas.train.table import TableOracle
 from nahas.warm_starts import Rows, first_trials
 
 PREDICTOR = "imagenet-predictor"
 TABLE = "table:"
 """What the name of an oracle begins with that is a table's file."""
-ORACLES = ("proxy", PREDICTOR, f"{TABLE}FILE")
+ONE_SHOT = "one-shot:"
+"""The same of a folder of shared weights."""
+ORACLES = ("proxy", PREDICTOR, f"{TABLE}FILE", f"{ONE_SHOT}FOLDER")
 
 SWEEP = "sweep-"
 """What the name of a controller begins with whose accelerators are swept."""
@@ -225,6 +228,10 @@ def make_oracle(config: Config) -> Oracle:
         table = TableOracle(name.removeprefix(TABLE))
         _ = table.key  # a missing one would fail every trial
         return table
+    if name.startswith(ONE_SHOT):
+        shared = OneShot(name.removeprefix(ONE_SHOT))
+        _ = shared.key
+        return shared
     made = _made(named_object(name, place))
     if not isinstance(made, Oracle):
         raise TypeError(
