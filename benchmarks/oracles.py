@@ -1,0 +1,244 @@
+"""Asks every accuracy oracle for the worth of NAS-Bench-Macro's networks.
+
+    python benchmarks/oracles.py --data FOLDER [--only NAME ...]
+    python benchmarks/oracles_report.py --data FOLDER
+
+The first trains and asks; what is answered is kept in runs/oracles, a line a network,
+and nothing is asked twice. The second ranks the oracles. CIFAR-10 is read from the data
+folder. Oracles that train each network anew are asked for the first of the test
+networks alone; those with shared weights for all of them, and for some development
+networks.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from oracle_truth import SPACE, read_truth
+from page import ROOT
+
+from nahas.search_space.network import Network
+from nahas.search_space.oracle import Estimate, Oracle
+from nahas.train import fit
+from nahas.train.data import load
+from nahas.train.one_shot import Sampling, train_one_shot
+from nahas.train.oracles import ProxyTraining
+from nahas.train.recipe import FinalRecipe
+from nahas.train.shared_weights import WEIGHTS, Fidelity, OneShot, SharedWeights
+from nahas.train.training_free import naswot
+
+RUNS = ROOT / "runs" / "oracles"
+IMAGES = "images/cifar10_jpeg.npz"
+SEED = 0
+TRAINED = 150
+"""Test networks that are trained anew by each proxy."""
+DEVELOPED = 300
+"""Development networks that shared weights are asked for."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """An oracle to be, and how many networks it is asked for.
+
+    Attributes:
+        make: The oracle, of the images' file and of a folder of its own; trained, where
+            it has to be, if the folder does not hold its weights.
+        test: Test networks; None for all.
+        development: Development networks.
+        at_once: Networks that one process can take; None for all.
+    """
+
+    make: Callable[[str, Path], Oracle]
+    test: int | None = TRAINED
+    development: int = 0
+    at_once: int | None = 10
+
+
+@dataclass(frozen=True)
+class Naswot:
+    """Mellor's score in the place of accuracies (`nahas.train.training_free`)."""
+
+    data: str
+    resolution: int = 16
+    width: float = 0.5
+    images: int = 64
+
+    @property
+    def key(self) -> str:
+        """Its fields."""
+        return str(self)
+
+    def evaluate(self, networks: Sequence[Network]) -> Estimate:
+        """The scores of B networks."""
+        fit.prepare(1)
+        found, seconds = [], []
+        for network in networks:
+            started = time.process_time()
+            small = network.proxy(self.resolution, 10, width=self.width)
+            found.append(naswot(small, _first(self), seed=SEED))
+            seconds.append(time.process_time() - started)
+        nothing = np.zeros(len(found))
+        return Estimate(np.array(found), nothing, np.array(seconds), ("",) * len(found))
+
+
+def proxy(images: int | None, epochs: int) -> Asked:
+    """Trainings at 16x16 and half the width, where an image costs a fifth."""
+    training = ProxyTraining(
+        resolution=16, width=0.5, epochs=epochs, images=images, batch=64,
+        learning_rate=0.05, seed=SEED,
+    )  # fmt: skip
+    return Asked(lambda data, _: replace(training, data=data))
+
+
+def shared(sampling: Sampling) -> Asked:
+    """Weights that all networks share, at 16x16 and a quarter of the width."""
+    fidelity = Fidelity(16, 0.25)
+    recipe = FinalRecipe(
+        epochs=60, batch=64, learning_rate=0.1, weight_decay=2e-4, label_smoothing=0.0,
+        crop=2, operations=0, ema=0.99,
+    )  # fmt: skip
+
+    def make(data: str, folder: Path) -> Oracle:
+        if not (folder / WEIGHTS).exists():
+            train_one_shot(
+                SPACE, load(data, 16), fidelity, recipe, sampling, folder, seed=SEED,
+                progress=lambda *told: print(folder.name, *told, flush=True),
+            )  # fmt: skip
+        return OneShot(str(folder), images=1_000, calibration=256)
+
+    return Asked(make, None, DEVELOPED, None)
+
+
+ORACLES = {
+    "naswot": Asked(lambda data, _: Naswot(data)),
+    "proxy 10k x 1": proxy(10_000, 1),
+    "proxy 45k x 2": proxy(None, 2),
+    "one-shot fair": shared(Sampling("fair", 3)),
+    "one-shot uniform": shared(Sampling("uniform", 1)),
+    "one-shot sandwich": shared(Sampling("sandwich", 4)),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--only", nargs="+", choices=list(ORACLES))
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    arguments = parser.parse_args()
+    images = unpacked(arguments.data)
+    development, test = read_truth(arguments.data)
+    context = multiprocessing.get_context("spawn")
+    for name in arguments.only or list(ORACLES):
+        asked, folder = ORACLES[name], RUNS / name.replace(" ", "_")
+        folder.mkdir(parents=True, exist_ok=True)
+        with context.Pool(1, maxtasksperchild=1) as pool:
+            pool.apply(prepare, (name, images, folder))
+        known = {row["network"] for row in answers(name)}
+        networks = [
+            *development.networks[: asked.development],
+            *test.networks[: asked.test],
+        ]
+        left = [str(network) for network in networks if str(network) not in known]
+        print(f"{name}: {len(left)} of {len(networks)} networks to ask for", flush=True)
+        jobs = [(name, images, folder, text) for text in left]
+        with (
+            context.Pool(arguments.jobs, maxtasksperchild=asked.at_once) as pool,
+            (folder / "answers.jsonl").open("a") as file,
+        ):
+            for row in pool.imap_unordered(answer, jobs):
+                file.write(json.dumps(row) + "\n")
+                file.flush()
+
+
+def prepare(name: str, images: str, folder: Path) -> None:
+    """Trains what the oracle needs, in a process of its own."""
+    fit.prepare(1)
+    ORACLES[name].make(images, folder)
+
+
+def answer(job: tuple[str, str, Path, str]) -> dict[str, Any]:
+    """What an oracle says of a network, and what it cost."""
+    name, images, folder, text = job
+    oracle = _oracle(name, images, folder)
+    found = oracle.evaluate([Network.parse(text)])
+    return {
+        "network": text,
+        "score": float(found.accuracy[0]),
+        "seconds": round(float(found.seconds[0]), 4),
+        "error": found.error[0],
+    }
+
+
+@lru_cache(maxsize=1)
+def _oracle(name: str, images: str, folder: Path) -> Oracle:
+    return ORACLES[name].make(images, folder)
+
+
+@lru_cache(maxsize=1)
+def _first(asked: Naswot) -> NDArray[np.float32]:
+    train = load(asked.data, asked.resolution).train.images
+    return fit.Scaling.of(train)(train[: asked.images])
+
+
+def answers(name: str) -> Iterator[dict[str, Any]]:
+    """What an oracle has said so far."""
+    file = RUNS / name.replace(" ", "_") / "answers.jsonl"
+    if file.exists():
+        yield from map(json.loads, file.read_text().splitlines())
+
+
+def training_seconds(name: str) -> float:
+    """CPU seconds before an oracle's first answer."""
+    file = RUNS / name.replace(" ", "_") / WEIGHTS
+    return SharedWeights.read(file).seconds if file.exists() else 0.0
+
+
+def unpacked(data: Path) -> str:
+    """CIFAR-10 as a .npz that `load` reads, beside the runs: decoded once."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    file = RUNS / "cifar10.npz"
+    if file.exists():
+        return str(file)
+    arrays: dict[str, Any] = {}
+    with np.load(data / IMAGES) as packed:
+        heads = (
+            [packed["header"].tobytes()]
+            if "header" in packed
+            else [packed[f"header_{i}"].tobytes() for i in range(packed["n_headers"])]
+        )
+        for split in ("train", "test"):
+            labels, starts = packed[f"y_{split}"], packed[f"offsets_{split}"]
+            content = packed[f"data_{split}"].tobytes()
+            kinds = (
+                packed[f"hdr_{split}"]
+                if f"hdr_{split}" in packed
+                else np.zeros(len(labels), int)
+            )
+            arrays[f"x_{split}"] = np.stack([
+                np.asarray(Image.open(BytesIO(
+                    heads[kinds[i]] + content[starts[i] : starts[i + 1]]
+                )).convert("RGB"))
+                for i in range(len(labels))
+            ])  # fmt: skip
+            arrays[f"y_{split}"] = labels.astype(np.int64)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name("draft.npz")
+    np.savez(draft, **arrays)
+    draft.replace(file)
+    return str(file)
+
+
+if __name__ == "__main__":
+    main()

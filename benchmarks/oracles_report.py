@@ -1,0 +1,270 @@
+"""Ranks the accuracy oracles that `oracles.py` has asked; see there.
+
+python benchmarks/oracles_report.py --data FOLDER
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from oracle_truth import Truth, layers, one_hot, read_truth
+from oracles import ORACLES, answers, training_seconds
+from page import ROOT, command, cores, made_with, table, write_csv
+from scipy.stats import kendalltau
+
+from nahas.search_space.lower import lower
+from nahas.search_space.network import Network
+
+RESULTS = ROOT / "results" / "oracles"
+RESAMPLES = 500
+RANKED = 1_000
+"""Networks for which an oracle's whole cost is stated."""
+RIDGE = 1.0
+"""Penalty of the ridge on trainings, chosen on development networks' accuracies."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Scores of test networks, and what they cost.
+
+    Attributes:
+        name: Of the oracle.
+        score: [n] the higher the better.
+        accuracy: [n] worth of the same networks.
+        fixed: CPU seconds before the first score.
+        each: CPU seconds a network.
+        scalars: How many were fitted on development accuracies.
+    """
+
+    name: str
+    score: Floats
+    accuracy: Floats
+    fixed: float = 0.0
+    each: float = 0.0
+    scalars: int = 0
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Of ranking so many networks."""
+        return self.fixed + RANKED * self.each
+
+    def tau(self, better_half: bool) -> tuple[float, float, float]:
+        """Kendall's tau, and its 95 % interval over resampled networks."""
+        kept = np.ones(len(self.score), dtype=bool)
+        if better_half:
+            kept = self.accuracy > np.median(self.accuracy)
+        score, accuracy = self.score[kept], self.accuracy[kept]
+        rng = np.random.default_rng(0)
+        resampled = []
+        for _ in range(RESAMPLES):
+            rows = rng.integers(len(score), size=len(score))
+            resampled.append(kendalltau(score[rows], accuracy[rows]).statistic)
+        low, high = np.quantile(resampled, (0.025, 0.975))
+        return float(kendalltau(score, accuracy).statistic), float(low), float(high)
+
+
+def shape(networks: Sequence[Network]) -> Floats:
+    """[n, 5] what a network's depth says of it, and 1.
+
+    Of all sets of at most four of sixteen counts and their logarithms and roots, that
+    which ranks development networks best, by a line fitted on the others of them.
+    """
+    rows = []
+    for network in networks:
+        counts = one_hot(network)[:-1].reshape(-1, 6)
+        first, rest = counts[:, 1:3].sum(), counts[:, 4:6].sum(1)
+        large = counts[:, [2, 5]].sum(1)
+        rows.append((
+            first, layers(network)[-1], np.log1p(rest).sum(), np.log1p(large).sum(), 1.0
+        ))  # fmt: skip
+    return np.array(rows, dtype=np.float64)
+
+
+def fitted(known: Floats, accuracy: Floats, asked: Floats) -> Floats:
+    """A line through features of development networks, for others.
+
+    It is fitted to minus the logarithm of the error, in percent.
+    """
+    [weights] = np.linalg.lstsq(known, -np.log(100 - 100 * accuracy))[:1]
+    found: Floats = asked @ weights
+    return found
+
+
+def counted(test: Truth) -> list[Ranking]:
+    """What needs neither a training nor an accuracy."""
+    workload = lower(test.networks)
+    scores = {
+        "blocks": [layers(network).sum() for network in test.networks],
+        "MACs": workload.per_network(workload.macs),
+        "parameters": workload.per_network(workload.own_parameters),
+    }
+    return [
+        Ranking(name, np.array(score, dtype=np.float64), test.accuracy)
+        for name, score in scores.items()
+    ]
+
+
+def asked_of(name: str, truth: Truth) -> tuple[NDArray[np.int64], Floats, Floats]:
+    """Rows of the networks that an oracle has been asked for, scores and seconds."""
+    found = {row["network"]: row for row in answers(name) if not row["error"]}
+    rows = [i for i, one in enumerate(truth.networks) if str(one) in found]
+    kept = [found[str(truth.networks[i])] for i in rows]
+    score = np.array([row["score"] for row in kept], dtype=np.float64)
+    seconds = np.array([row["seconds"] for row in kept], dtype=np.float64)
+    return np.array(rows, dtype=np.int64), score, seconds
+
+
+def rankings(development: Truth, test: Truth) -> list[Ranking]:
+    """Of every oracle that has been asked, and of what is made of them."""
+    known, asked = shape(development.networks), shape(test.networks)
+    found = counted(test)
+    score = fitted(known, development.accuracy, asked)
+    found.append(
+        Ranking("shape", score, test.accuracy, scalars=known.shape[1])
+    )  # fmt: skip
+    for name in ORACLES:
+        rows, score, seconds = asked_of(name, test)
+        if not len(rows):
+            continue
+        cost = training_seconds(name), float(seconds.mean())
+        truth = test.accuracy[rows]
+        found.append(Ranking(name, score, truth, *cost))
+        if name.startswith("proxy"):
+            found.append(ridge(name, test, rows, score, float(seconds.sum())))
+        own, before, _ = asked_of(name, development)
+        if len(own):
+            mixed = fitted(
+                beside(known[own], before), development.accuracy[own],
+                beside(asked[rows], score),
+            )  # fmt: skip
+            found.append(
+                Ranking(f"{name} and shape", mixed, truth, *cost, scalars=5)
+            )  # fmt: skip
+    return found
+
+
+def beside(features: Floats, accuracy: Floats) -> Floats:
+    """[n, 5] three of the shape's features, an accuracy's log-odds, and 1."""
+    odds = np.log(accuracy / (1 - accuracy))
+    return np.column_stack([features[:, :3], odds, features[:, -1]])
+
+
+def ridge(
+    name: str, test: Truth, rows: NDArray[np.int64], score: Floats, fixed: float
+) -> Ranking:
+    """A line through trainings' own accuracies; no accuracy of the table is used."""
+    every = np.array([one_hot(network) for network in test.networks])
+    known = every[rows]
+    penalty = RIDGE * np.eye(known.shape[1])
+    weights = np.linalg.solve(
+        known.T @ known + penalty, known.T @ (score - score.mean())
+    )
+    return Ranking(
+        f"ridge on {len(rows)} of {name}", every @ weights, test.accuracy, fixed
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    arguments = parser.parse_args()
+    development, test = read_truth(arguments.data)
+    rows = []
+    for one in rankings(development, test):
+        row = [one.name, len(one.score)]
+        for better_half in (False, True):
+            row += [f"{value:.3f}" for value in one.tau(better_half)]
+        row += [f"{one.fixed:.0f}", f"{one.each:.2f}", f"{one.cpu_seconds:.0f}"]
+        rows.append([*row, one.scalars])
+        print(*rows[-1], flush=True)
+    write(rows, development, test)
+
+
+TITLES = (
+    "oracle", "networks", "tau", "low", "high", "tau_better_half", "low_better_half",
+    "high_better_half", "cpu_s_before", "cpu_s_a_network", f"cpu_s_for_{RANKED}",
+    "scalars",
+)  # fmt: skip
+
+
+def write(rows: list[list[object]], development: Truth, test: Truth) -> None:
+    """The table, the picture and the page."""
+    write_csv(RESULTS / "oracles.csv", TITLES, rows)
+    shown = [
+        (row[0], row[1], f"{row[2]} ({row[3]} to {row[4]})",
+         f"{row[5]} ({row[6]} to {row[7]})", *row[8:])
+        for row in rows
+    ]  # fmt: skip
+    heads = ("oracle", "networks", "tau", "tau in the better half", "CPU s before",
+             "CPU s a network", f"CPU s for {RANKED:,}", "scalars")  # fmt: skip
+    draw(rows)
+    (RESULTS / "README.md").write_text(_PAGE.format(
+        command=command(), table=table(heads, shown),
+        development=f"{len(development.networks):,}", test=f"{len(test.networks):,}", ranked=f"{RANKED:,}",
+        made=made_with("numpy", "keras", "tensorflow", seed=0, machine=cores()),
+    ))  # fmt: skip
+
+
+def draw(rows: list[list[object]]) -> None:
+    """Tau against cost; oracles that cost nothing stand at the left edge."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import matplotlib.pyplot as plt
+
+    figure, panels = plt.subplots(1, 2, figsize=(11, 5), sharex=True, layout="tight")
+    for panel, first, title in zip(
+        panels, (2, 5), ("all test networks", "the better half"), strict=True
+    ):
+        for row in rows:
+            middle, low, high = (float(str(row[first + i])) for i in range(3))
+            cost = max(float(str(row[10])), 1.0)
+            bars = [[middle - low], [high - middle]]
+            panel.errorbar(cost, middle, yerr=bars, fmt="o", capsize=2, label=row[0])
+        panel.set_xscale("log")
+        panel.set_xlabel(f"CPU seconds to rank {RANKED:,} networks (1: none)")
+        panel.set_title(title)
+        panel.grid(alpha=0.3)
+    panels[0].set_ylabel("Kendall's tau with the trained accuracy")
+    panels[1].legend(fontsize=7, loc="lower right")
+    figure.savefig(RESULTS / "tau_by_cost.png", dpi=120)
+    plt.close(figure)
+
+
+_PAGE = """\
+# Which accuracy oracle ranks networks best, for what it costs
+
+Remade by
+
+    python benchmarks/oracles.py --data FOLDER
+    {command}
+
+![Kendall's tau against cost](tau_by_cost.png)
+
+{table}
+
+Kendall's tau-b between an oracle's scores and NAS-Bench-Macro's accuracies on CIFAR-10,
+the mean of all trainings of a network, with the 95 % interval over resampled networks.
+The table's networks are split by the hash of their texts: {development} development
+networks, whose accuracies may choose settings and fit five scalars at most (`scalars`
+says how many were), and {test} test networks, on which oracles are judged. Oracles that
+train each network anew are judged on the first of these alone, in the order of their
+hashes. The better half are the test networks above the median of those judged.
+
+`CPU s before` is what an oracle costs before its first answer, `CPU s for {ranked}`
+that and so many answers. `blocks` counts inverted bottlenecks; `shape` is a line
+through four counts of them, fitted on development accuracies; "and shape" is one
+through three of these and the oracle's own log-odds. A ridge on trainings is fitted on
+the accuracies that those trainings gave, none of the table's.
+
+{made}
+"""
+
+
+if __name__ == "__main__":
+    main()
