@@ -205,7 +205,8 @@ def write(rows: list[list[object]], development: Truth, test: Truth) -> None:
     draw(rows)
     (RESULTS / "README.md").write_text(_PAGE.format(
         command=command(), table=table(heads, shown),
-        development=f"{len(development.networks):,}", test=f"{len(test.networks):,}", ranked=f"{RANKED:,}",
+        development=f"{len(development.networks):,}", ranked=f"{RANKED:,}",
+        test=f"{len(test.networks):,}",
         made=made_with("numpy", "keras", "tensorflow", seed=0, machine=cores()),
     ))  # fmt: skip
 
