@@ -38,6 +38,31 @@ def shifted(images: Images, most: int, rng: np.random.Generator) -> Images:
     return np.ascontiguousarray(moved.transpose(0, 2, 3, 1))
 
 
+def cropped(images: Images, least: float, rng: np.random.Generator) -> Images:
+    """[B, H, W, C] of which each shows a part of itself, resized to the whole.
+
+    The part has a share of the area from `least` to 1, and sides in a ratio from 3/4 to
+    4/3, drawn evenly of its logarithm; it is cut to what the image has.
+    """
+    from PIL import Image
+
+    height, width = images.shape[1:3]
+    share = rng.uniform(least, 1, len(images))
+    ratio = np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3), len(images)))
+    wide = np.minimum(width * np.sqrt(share * ratio), width)
+    tall = np.minimum(height * np.sqrt(share / ratio), height)
+    left = rng.random(len(images)) * (width - wide)
+    top = rng.random(len(images)) * (height - tall)
+    boxes = np.stack([left, top, left + wide, top + tall], axis=1)
+    grey = images.shape[3] == 1
+    found = np.empty_like(images)
+    for row, (image, box) in enumerate(zip(images, boxes.tolist(), strict=True)):
+        picture = Image.fromarray(image[..., 0] if grey else image)
+        whole = picture.resize((width, height), Image.Resampling.BILINEAR, tuple(box))
+        found[row] = np.asarray(whole).reshape(image.shape)
+    return found
+
+
 def rand_augmented(
     images: Images, operations: int, magnitude: float, rng: np.random.Generator
 ) -> Images:

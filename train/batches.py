@@ -33,6 +33,8 @@ def training_batch(
     rows = order[step * recipe.batch : (step + 1) * recipe.batch]
     rng = np.random.default_rng((seed, epoch, step))
     images = data.images[rows]
+    if recipe.area < 1:
+        images = augment.cropped(images, recipe.area, rng)
     if recipe.crop:
         images = augment.shifted(images, recipe.crop, rng)
     if recipe.flip:

@@ -1,4 +1,4 @@
-"""Image data sets: three splits of uint8 images.
+"""Image data sets: three splits of uint8 images, in memory or in files.
 
 The training split trains a proxy, the validation split rewards it, and the test split
 is looked at once, for the report. The splits depend on the data alone, never on a seed
@@ -7,12 +7,16 @@ of a search, so that all studies on one data set compare.
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nahas.train.pictures import Files, Pictures, folder_of_classes
 from nahas.train.sources import (
     DATASETS,
+    SPLITS,
     DatasetError,
     checked,
     fingerprint,
@@ -22,6 +26,11 @@ from nahas.train.sources import (
 __all__ = ["DATASETS", "Dataset", "DatasetError", "Split", "fingerprint", "load"]
 
 _MAX_VALIDATION = 5000  # evaluating more costs more than the precision is worth
+
+Images = NDArray[np.uint8] | Pictures
+"""An array, or what is one to its readers and lies in files."""
+
+_Labelled = tuple[Images, NDArray[np.int64]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,11 +42,12 @@ class Split:
         labels: [N] classes, from 0.
     """
 
-    images: NDArray[np.uint8]
+    images: Images
     labels: NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        self.images.setflags(write=False)
+        if not isinstance(self.images, Pictures):
+            self.images.setflags(write=False)
         self.labels.setflags(write=False)
 
     def __len__(self) -> int:
@@ -79,25 +89,31 @@ def load(name: str, resolution: int | None = None) -> Dataset:
     """Loads a data set, at the given resolution; the last two loaded stay in memory.
 
     Args:
-        name: One of `DATASETS`, or the path of a `.npz` file with x_train, y_train,
+        name: One of `DATASETS`; or the path of a `.npz` file with x_train, y_train,
             x_test and y_test: square images [N, H, H] or [N, H, H, C], uint8 or floats
-            from 0 to 1, and integer labels from 0.
+            from 0 to 1, and integer labels from 0; or that of a folder with a folder of
+            pictures for each class, or with such folders train and, where there are
+            any, val and test. Pictures stay in their files, and are read when a batch
+            takes them.
         resolution: Rows and columns to average (or repeat) the pixels to; the images'
-            own if None.
+            own if None. A folder's must be given.
 
     Returns:
         The data set. One without a test split of its own gives a fifth of each class to
         the test and a fifth to the validation; otherwise a fifth of each class of the
-        training images, 5,000 images at most, is the validation split.
+        training images, 5,000 images at most, is the validation split. Of a folder,
+        val is the test split where there is no test, as of ImageNet; with both, it is
+        the validation split.
 
     Raises:
         DatasetError: If the name is unknown, a download is impossible or a file is not
             as described.
     """
-    if name not in DATASETS and not name.endswith(".npz"):
+    known = name in DATASETS or name.endswith(".npz") or Path(name).is_dir()
+    if not known:
         raise DatasetError(
-            f"`data` must be one of {', '.join(DATASETS)}, or the path of a .npz file. "
-            f"Received {name!r}."
+            f"`data` must be one of {', '.join(DATASETS)}, or the path of a .npz file "
+            f"or of a folder. Received {name!r}."
         )
     return _load(name, resolution, fingerprint(name))
 
@@ -106,25 +122,75 @@ def load(name: str, resolution: int | None = None) -> Dataset:
 def _load(name: str, resolution: int | None, content: str) -> Dataset:
     """`load`, remembered for as long as the content is the same."""
     del content
+    if name not in DATASETS and Path(name).is_dir():
+        return _from_folder(name, resolution)
     licence, read = DATASETS.get(name, ("the owner's", read_npz))
     known, own_test = read(name)
-    images, labels = checked(name, *known)
+    test = None if own_test is None else checked(name, *own_test)
+    splits = _splits(checked(name, *known), None, test)
+    classes = _classes(name, splits[0], splits[2])
+    return Dataset(
+        name, licence, classes, *(_resized(split, resolution) for split in splits)
+    )
+
+
+def _from_folder(name: str, resolution: int | None) -> Dataset:
+    """Of pictures in folders of their classes."""
+    if resolution is None:
+        raise DatasetError(
+            "`resolution` must be given for a folder of pictures. Received none "
+            f"(for {name})."
+        )
+    root = Path(name)
+    whole = not (root / "train").is_dir()
+    classes: tuple[str, ...] | None = None
+    found: dict[str, _Labelled] = {}
+    for split in SPLITS:
+        folder = root if whole else root / split
+        if folder.is_dir() and (not whole or split == "train"):
+            paths, labels, classes = folder_of_classes(folder, classes)
+            rows = np.arange(len(paths))
+            found[split] = Pictures(Files(paths), rows, resolution), labels
+    test = found.get("test", found.get("val"))
+    validation = found.get("val") if "test" in found else None
+    splits = _splits(found["train"], validation, test)
+    return Dataset(name, "the owner's", len(classes or ()), *splits)
+
+
+def _splits(
+    train: _Labelled, validation: _Labelled | None, test: _Labelled | None
+) -> tuple[Split, Split, Split]:
+    """Training, validation and test, what there is not being taken of the training."""
     rng = np.random.default_rng(0)
-    if own_test is None:
+    images, labels = train
+    if test is None:
         kept, held = _stratified(labels, len(labels) // 5, rng)
-        test = Split(images[held], labels[held])
-        images, labels = images[kept], labels[kept]
-        count = len(test)
+        tested = Split(_taken(images, held), labels[held])
+        images, labels = _taken(images, kept), labels[kept]
+        count = len(tested)
     else:
-        test_images, test_labels = checked(name, *own_test)
-        order = rng.permutation(len(test_labels))
-        test = Split(test_images[order], test_labels[order])
+        tested = _shuffled(*test, rng)
         count = min(len(labels) // 5, _MAX_VALIDATION)
+    if validation is not None:
+        return _shuffled(images, labels, rng), _shuffled(*validation, rng), tested
     kept, held = _stratified(labels, count, rng)
-    train = Split(images[kept], labels[kept])
-    validation = Split(images[held], labels[held])
-    splits = [_resized(split, resolution) for split in (train, validation, test)]
-    return Dataset(name, licence, _classes(name, train, test), *splits)
+    return (
+        Split(_taken(images, kept), labels[kept]),
+        Split(_taken(images, held), labels[held]),
+        tested,
+    )
+
+
+def _shuffled(
+    images: Images, labels: NDArray[np.int64], rng: np.random.Generator
+) -> Split:
+    order = rng.permutation(len(labels))
+    return Split(_taken(images, order), labels[order])
+
+
+def _taken(images: Images, rows: NDArray[np.integer[Any]]) -> Images:
+    """Some of the images; of those in files none is read."""
+    return images.take(rows) if isinstance(images, Pictures) else images[rows]
 
 
 def _classes(name: str, train: Split, test: Split) -> int:
@@ -145,9 +211,10 @@ def _classes(name: str, train: Split, test: Split) -> int:
 
 
 def _resized(split: Split, resolution: int | None) -> Split:
-    if resolution is None or resolution == split.images.shape[1]:
+    images = split.images
+    if isinstance(images, Pictures) or resolution in (None, images.shape[1]):
         return split
-    return Split(resize(split.images, resolution), split.labels)
+    return Split(resize(images, int(resolution or 0)), split.labels)
 
 
 def resize(images: NDArray[np.uint8], resolution: int) -> NDArray[np.uint8]:

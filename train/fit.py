@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nahas.accelerator.quiet import quiet_import
-from nahas.train.data import Split
+from nahas.train.data import Images, Split
+from nahas.train.pictures import Pictures
 
+_SCALED = 2_000  # pictures whose mean and deviation are taken for all
 _PREDICT_PIXELS = 250_000  # of a batch: all its layers are in memory at once
 
 
@@ -82,8 +84,10 @@ class Scaling:
     deviation: tuple[float, ...]
 
     @classmethod
-    def of(cls, images: NDArray[np.uint8]) -> "Scaling":
-        """The scaling that standardizes images [N, H, W, C]."""
+    def of(cls, images: Images) -> "Scaling":
+        """The scaling that standardizes images [N, H, W, C]; in files, the first."""
+        if isinstance(images, Pictures):
+            images = images[:_SCALED]
         # Sums of integers: the same on every machine.
         pixels = images.reshape(-1, images.shape[-1])
         total = pixels.sum(0, dtype=np.int64)
@@ -192,7 +196,7 @@ def correct(model: Any, data: Split, scaling: Scaling) -> NDArray[np.bool_]:
     import keras
 
     right = np.empty(len(data), dtype=np.bool_)
-    batch = max(_PREDICT_PIXELS // data.images[0, :, :, 0].size, 16)
+    batch = max(_PREDICT_PIXELS // data.images.shape[1] ** 2, 16)
     for start in range(0, len(data), batch):
         part = slice(start, start + batch)
         images = keras.ops.convert_to_tensor(scaling(data.images[part]))

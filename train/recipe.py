@@ -33,6 +33,9 @@ class FinalRecipe:
         drop_path: Rate at which the last residual branch is left out of an image's
             pass; earlier ones have a share that falls linearly to 0 (stochastic depth,
             Huang et al. 2016, https://arxiv.org/abs/1603.09382).
+        area: Least share of an image that a random crop of it shows, resized to the
+            whole (Szegedy et al. 2014, https://arxiv.org/abs/1409.4842, section 6); 1
+            for none. 0.08 is usual for ImageNet.
         crop: Pixels that images are shifted by, at most, each way.
         flip: Whether half of the images are mirrored.
         operations: RandAugment's operations an image; 0 for none.
@@ -56,6 +59,7 @@ class FinalRecipe:
     ema: float = 0.99
     dropout: float = 0.0
     drop_path: float = 0.0
+    area: float = 1.0
     crop: int = 4
     flip: bool = True
     operations: int = 1
@@ -75,6 +79,8 @@ class FinalRecipe:
         for name in ("momentum", "label_smoothing", "ema", "dropout", "drop_path"):
             if not 0 <= _number(getattr(self, name)) < 1:
                 raise self._wrong("at least 0 and below 1", name)
+        if not 0 < _number(self.area) <= 1:
+            raise self._wrong("above 0 and at most 1", "area")
         if not 0 < _number(self.learning_rate) < float("inf"):
             raise self._wrong("a positive number", "learning_rate")
         if self.warmup_epochs >= self.epochs:

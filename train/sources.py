@@ -19,6 +19,9 @@ Arrays = tuple[NDArray[Any], NDArray[Any]]
 Reader = Callable[[str], tuple[Arrays, Arrays | None]]
 """From the name of a data set to its training images and, where it has, its test's."""
 
+SPLITS = ("train", "val", "test")
+"""Folders that a folder of pictures may hold, before those of the classes."""
+
 _NPZ_KEYS = ("x_train", "y_train", "x_test", "y_test")
 _DOWNLOAD_TIMEOUT_S = 30.0
 
@@ -30,9 +33,13 @@ class DatasetError(ValueError):
 def fingerprint(name: str) -> str:
     """The name of a data set, with a hash of its content where it is a file.
 
+    Of a folder, which may be large, it is a hash of the files' names and sizes.
+
     Raises:
         DatasetError: If the file cannot be read.
     """
+    if name not in DATASETS and Path(name).is_dir():
+        return f"{name}#{_listed(name, _changed_ns(Path(name)))}"
     if not name.endswith(".npz"):
         return name
     try:
@@ -121,6 +128,28 @@ def _digest(path: str, modified_ns: int, size: int) -> str:
     with Path(path).open("rb") as file:
         while part := file.read(1 << 20):
             digest.update(part)
+    return digest.hexdigest()
+
+
+def _changed_ns(folder: Path) -> int:
+    """When a file was last added to the folder of a class."""
+    splits = [folder / name for name in SPLITS if (folder / name).is_dir()]
+    classes = [
+        entry for parent in splits or [folder] for entry in parent.iterdir()
+        if entry.is_dir()
+    ]  # fmt: skip
+    return max(one.stat().st_mtime_ns for one in (folder, *splits, *classes))
+
+
+@lru_cache(maxsize=8)
+def _listed(name: str, changed_ns: int) -> str:
+    """Hash of the names and sizes of a folder's files."""
+    del changed_ns
+    digest = blake2b(digest_size=8)
+    for path in sorted(Path(name).rglob("*")):
+        if path.is_file():
+            line = f"{path.relative_to(name).as_posix()} {path.stat().st_size}\n"
+            digest.update(line.encode())
     return digest.hexdigest()
 
 

@@ -53,7 +53,8 @@ def add_commands(commands: Any) -> None:
     )
     shared.add_argument(
         "--data", metavar="NAME", required=True,
-        help="images: cifar10, fashion_mnist, mnist5k ..., or a .npz file",
+        help="images: cifar10, fashion_mnist, mnist5k ..., a .npz file, or a folder "
+        "with one of pictures for each class",
     )  # fmt: skip
     shared.add_argument(
         "--resolution", type=int, metavar="PIXELS", default=16,

@@ -157,7 +157,11 @@ def _add_search(commands: Any) -> None:
         help="hard: what breaks a limit of a cost is not trained; none: all that runs "
         "is, and the controller learns from the reward alone (default: hard)",
     )  # fmt: skip
-    search.add_argument("--data", metavar="NAME", help="images (default: mnist5k)")
+    search.add_argument(
+        "--data", metavar="NAME",
+        help="images: mnist5k, cifar10 ..., a .npz file, or a folder of pictures "
+        "(default: mnist5k)",
+    )  # fmt: skip
     search.add_argument("--seed", type=int, metavar="S", help="seed (default: 0)")
     _add_run(search, "150 trials, 2 workers")
     search.add_argument(

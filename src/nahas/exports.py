@@ -24,6 +24,7 @@ FORMATS = ("keras", "tflite", "onnx")
 EXPORT = "export.json"
 PAIR = "pair.json"
 _EXAMPLES = 256
+_AT_ONCE = 1_000  # test images in memory
 """Training images that show the converter the ranges of activations."""
 
 
@@ -128,8 +129,11 @@ def _write(
         content = to_tflite(model, scaling(data.train.images[:_EXAMPLES]))
         write(output / "model.tflite", content)
         right = json.loads((training / RIGHT).read_text(encoding="utf-8"))
-        outputs = run_tflite(content, scaling(data.test.images))
-        answers = outputs.argmax(1) == data.test.labels
+        answers = np.concatenate([
+            run_tflite(content, scaling(data.test.images[start : start + _AT_ONCE]))
+            .argmax(1)
+            for start in range(0, len(data.test), _AT_ONCE)
+        ]) == data.test.labels  # fmt: skip
         found["int8_accuracy"] = float(answers.mean())
         was = np.zeros(len(answers), np.bool_)
         was[right] = True

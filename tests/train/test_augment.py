@@ -38,6 +38,34 @@ def test_a_shift_moves_whole_images_and_brings_in_black(most, seed):
         assert any((window == after).all() for window in windows)
 
 
+@pytest.mark.parametrize("least", [0.1, 0.6])
+def test_a_crop_shows_a_share_of_the_image(least):
+    """Of ramps, one across and one down, the spans say which part is seen."""
+    ramp = np.linspace(0, 255, 64).astype(np.uint8)
+    across = np.broadcast_to(ramp, (64, 64))
+    image = np.stack([across, across.T, across * 0], axis=2)
+    found = augment.cropped(
+        np.stack([image] * 300), least, np.random.default_rng(0)
+    ).astype(int)  # fmt: skip
+    wide = (found[:, 32, -1, 0] - found[:, 32, 0, 0]) / 255
+    tall = (found[:, -1, 32, 1] - found[:, 0, 32, 1]) / 255
+    shares = wide * tall
+    assert shares.min() > least * 0.75 - 0.05  # sides are cut to the image's
+    assert shares.min() < least + 0.1
+    assert shares.max() > 0.9
+    whole = np.maximum(wide, tall) < 0.93
+    ratios = (wide / tall)[whole]
+    assert 0.7 < ratios.min() < 0.85
+    assert 1.2 < ratios.max() < 1.43
+
+
+def test_a_crop_of_all_is_the_image_but_for_its_sides_ratio():
+    given_ = images(3, 16, 1)
+    found = augment.cropped(given_, 1.0, np.random.default_rng(1))
+    assert found.shape == given_.shape
+    assert abs(found.mean() - given_.mean()) < 5
+
+
 def test_no_shift_is_none():
     np.testing.assert_array_equal(
         augment.shifted(images(), 0, np.random.default_rng(0)), images()
