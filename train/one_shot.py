@@ -14,36 +14,21 @@ of networks are averaged to one update. The rounds' networks are drawn by a rule
 Before the rounds the largest network may be trained alone, to warm up.
 """
 
-import json
-import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nahas.search_space.lower import lower
-from nahas.search_space.skeleton import Skeleton
 from nahas.search_space.space import SearchSpace
-from nahas.train import fit
-from nahas.train.batches import training_batch
-from nahas.train.checkpoint import Checkpoint
-from nahas.train.data import Dataset, fingerprint
-from nahas.train.final import CHECKPOINT, DivergedError, compile_model
+from nahas.train.data import Dataset
+from nahas.train.final import Progress
 from nahas.train.recipe import FinalRecipe
-from nahas.train.shared_weights import WEIGHTS, Fidelity, SharedWeights
-from nahas.train.supernet import supernet
+from nahas.train.shared_training import Ints, SharedTraining, check, extremes
+from nahas.train.shared_weights import Fidelity
 
 Rule = Literal["uniform", "fair", "sandwich"]
-Ints = NDArray[np.int64]
-_DRAWN = 2_000  # networks of which the skeleton is made
-
-Progress = Callable[[int, int, dict[str, float]], None]
-"""Told of each epoch: how many are done, of how many, and the row of its log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,39 +81,6 @@ def fair(cardinalities: Ints, count: int, rng: np.random.Generator) -> Ints:
     return np.stack(columns, axis=1)
 
 
-@lru_cache(maxsize=8)
-def extremes(space: SearchSpace) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Choices [D] of most and of fewest MACs that no other value of a knob betters."""
-    start = tuple(space.reference or (0,) * len(space.knobs))
-    return _extreme(space, start, np.argmax), _extreme(space, start, np.argmin)
-
-
-def _extreme(
-    space: SearchSpace, start: tuple[int, ...], best: Callable[[Any], Any]
-) -> tuple[int, ...]:
-    """Knob by knob, until none changes."""
-    choices, before = np.array(start), None
-    while choices.tolist() != before:
-        before = choices.tolist()
-        for knob, values in enumerate(space.cardinalities.tolist()):
-            rows = np.repeat(choices[None], values, axis=0)
-            rows[:, knob] = np.arange(values)
-            work = lower([space.decode(row) for row in rows])
-            choices[knob] = int(best(work.per_network(work.macs)))
-    return tuple(choices.tolist())
-
-
-def skeleton_of(space: SearchSpace, fidelity: Fidelity, data: Dataset) -> Skeleton:
-    """Of networks of the space that are drawn at random, at a fidelity.
-
-    Raises:
-        ValueError: If the space's networks differ in what a one-shot model cannot vary.
-    """
-    drawn = space.random(np.random.default_rng(0), _DRAWN)
-    rows = np.concatenate([drawn, extremes(space)])
-    return Skeleton.of([fidelity.proxy(space.decode(row), data) for row in rows])
-
-
 def train_one_shot(
     space: SearchSpace,
     data: Dataset,
@@ -166,84 +118,22 @@ def train_one_shot(
         DivergedError: If the loss is not finite.
         RuntimeError: If TensorFlow runs in this process with other threads.
     """
-    check(data, fidelity, recipe, sampling)
-    fit.prepare(threads)
-    skeleton = skeleton_of(space, fidelity, data)
-    key = json.dumps([
-        "one-shot", space.name, fingerprint(data.name), asdict(fidelity),
-        asdict(recipe), asdict(sampling), seed,
-    ])  # fmt: skip
-    folder.mkdir(parents=True, exist_ok=True)
-    found = Checkpoint.read(folder / CHECKPOINT, key)
-    fit.seed_everything(seed)
-    model = supernet(skeleton)
-    steps = len(data.train) // recipe.batch // sampling.round * sampling.round
-    compile_model(model, recipe, steps, accumulated=sampling.round)
-    log: list[dict[str, float]] = []
-    if found is not None:
-        found.restore(model)
-        log = list(found.log)
-    scaling = fit.Scaling.of(data.train.images)
-    for epoch in range(len(log), recipe.epochs):
-        started = time.process_time()
-        codes = _codes(space, data, fidelity, sampling, skeleton, seed, epoch, steps)
-        losses = []
-        for step in range(steps):
-            images, labels = training_batch(
-                data.train, scaling, data.classes, recipe,
-                seed=seed, epoch=epoch, step=step,
-            )  # fmt: skip
-            inputs = {"images": images, "codes": codes[step]}
-            losses.append(float(model.train_on_batch(inputs, labels)))
-            if not isfinite(losses[-1]):
-                raise DivergedError(
-                    f"Training diverged: loss {losses[-1]} in epoch {epoch + 1}. Lower "
-                    f"`learning_rate` ({recipe.learning_rate})."
-                )
-        seconds = time.process_time() - started
-        log.append({"loss": float(np.mean(losses)), "seconds": seconds})
-        Checkpoint.of(model, key, log).write(folder / CHECKPOINT)
-        if progress is not None:
-            progress(len(log), recipe.epochs, log[-1])
-    if recipe.ema:
-        model.optimizer.finalize_variable_values(model.trainable_variables)
-    seconds = sum(row["seconds"] for row in log)
-    SharedWeights.of(model, space.name, data, fidelity, seconds).write(folder / WEIGHTS)
+    check(data, fidelity, recipe, sampling.round)
+    training = SharedTraining(
+        space, data, fidelity, recipe, seed, folder, sampling.round, asdict(sampling)
+    )
+    model, log = training.begin(threads)
+
+    @lru_cache(maxsize=1)
+    def rows(epoch: int) -> Ints:
+        if epoch < sampling.largest_epochs:
+            return np.array([extremes(space)[0]] * training.steps)
+        rng = np.random.default_rng((seed, epoch, 1))
+        rounds = training.steps // sampling.round
+        return np.concatenate([sampling.draw(space, rng) for _ in range(rounds)])
+
+    training.run(model, log, lambda epoch, step: rows(epoch)[step], progress)
     return model
-
-
-def _codes(
-    space: SearchSpace,
-    data: Dataset,
-    fidelity: Fidelity,
-    sampling: Sampling,
-    skeleton: Skeleton,
-    seed: int,
-    epoch: int,
-    steps: int,
-) -> list[NDArray[np.int32]]:
-    """What is trained in each step of an epoch."""
-    rng = np.random.default_rng((seed, epoch, 1))
-    if epoch < sampling.largest_epochs:
-        rows = np.array([extremes(space)[0]] * steps)
-    else:
-        rounds = [sampling.draw(space, rng) for _ in range(steps // sampling.round)]
-        rows = np.concatenate(rounds)
-    return [skeleton.codes(fidelity.proxy(space.decode(row), data)) for row in rows]
-
-
-def check(
-    data: Dataset, fidelity: Fidelity, recipe: FinalRecipe, sampling: Sampling
-) -> None:
-    """Raises a ValueError where a one-shot training has not what is asked for."""
-    if data.resolution != fidelity.resolution:
-        raise _wrong("data", f"at {fidelity.resolution} pixels", data.resolution)
-    if recipe.batch * sampling.round > len(data.train):
-        most = f"at most the {len(data.train)} images over a round's {sampling.round}"
-        raise _wrong("batch", most, recipe.batch)
-    for name in ("dropout", "drop_path"):
-        if getattr(recipe, name):
-            raise _wrong(name, "0 for a one-shot model", getattr(recipe, name))
 
 
 def _wrong(name: str, expected: str, value: object) -> ValueError:

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from io import TextIOWrapper
 
 from nahas import (
+    cli_co_train,
     cli_compare,
     cli_explain,
     cli_export,
@@ -89,6 +90,7 @@ def build_parser() -> argparse.ArgumentParser:
     cli_truth.add_commands(commands)
     cli_prove.add_commands(commands)
     cli_one_shot.add_commands(commands)
+    cli_co_train.add_commands(commands)
     cli_train.add_commands(commands)
     cli_export.add_commands(commands)
     cli_compare.add_commands(commands)

@@ -17,6 +17,7 @@ from nahas.usage import (
 )
 
 if TYPE_CHECKING:
+    from nahas.child import Child
     from nahas.train.one_shot import Sampling
     from nahas.train.recipe import FinalRecipe
     from nahas.train.shared_weights import Fidelity
@@ -51,56 +52,91 @@ def add_commands(commands: Any) -> None:
     shared.add_argument(
         "space", metavar="SPACE", help="s1, s2, s3, nas-bench-macro or module:name"
     )
-    shared.add_argument(
-        "--data", metavar="NAME", required=True,
-        help="images: cifar10, fashion_mnist, mnist5k ..., a .npz file, or a folder "
-        "with one of pictures for each class",
-    )  # fmt: skip
-    shared.add_argument(
-        "--resolution", type=int, metavar="PIXELS", default=16,
-        help="rows and columns of the images (default: %(default)s)",
-    )  # fmt: skip
-    shared.add_argument(
-        "--width", type=float, metavar="FACTOR", default=0.25,
-        help="factor on all filters of all networks (default: %(default)s)",
-    )  # fmt: skip
-    shared.add_argument(
-        "--seed", type=int, metavar="N", default=0,
-        help="of weights, networks, order and augmentation (default: %(default)s)",
-    )  # fmt: skip
-    shared.add_argument(
-        "--threads", type=int, metavar="N", default=1,
-        help="of TensorFlow; the weights depend on it (default: %(default)s)",
-    )  # fmt: skip
-    shared.add_argument(
-        "--folder", metavar="DIR", default="runs/one_shot",
-        help="where the weights lie (default: %(default)s)",
-    )  # fmt: skip
+    add_fidelity(shared, "runs/one_shot")
     add_settings(shared, "final.epochs=60 or sampling.rule=sandwich")
     add_json(shared)
 
 
+def add_fidelity(parser: argparse.ArgumentParser, folder: str) -> None:
+    """Adds what all trainings of shared weights are asked for."""
+    parser.add_argument(
+        "--data", metavar="NAME", required=True,
+        help="images: cifar10, fashion_mnist, mnist5k ..., a .npz file, or a folder "
+        "with one of pictures for each class",
+    )  # fmt: skip
+    parser.add_argument(
+        "--resolution", type=int, metavar="PIXELS", default=16,
+        help="rows and columns of the images (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--width", type=float, metavar="FACTOR", default=0.25,
+        help="factor on all filters of all networks (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seed", type=int, metavar="N", default=0,
+        help="of weights, networks, order and augmentation (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--threads", type=int, metavar="N", default=1,
+        help="of TensorFlow; the weights depend on it (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--folder", metavar="DIR", default=folder,
+        help="where the weights lie (default: %(default)s)",
+    )  # fmt: skip
+
+
+def check_fidelity(arguments: argparse.Namespace) -> None:
+    """Raises a UsageError unless the options of `add_fidelity` are sound."""
+    for name, least in (("resolution", 1), ("threads", 1), ("seed", 0)):
+        if getattr(arguments, name) < least:
+            raise UsageError(
+                f"`--{name}` must be an integer of at least {least}. Received "
+                f"{getattr(arguments, name)}."
+            )
+    if not 0 < arguments.width < float("inf"):
+        raise UsageError(f"`--width` must be positive. Received {arguments.width}.")
+    check_folder("--folder", arguments.folder)
+
+
+def follow(child: "Child", log: Path) -> Any:
+    """Prints a line an epoch; returns what the child sends in the end.
+
+    Raises:
+        FinalTrainingError: If it fails.
+        KeyboardInterrupt: If the user interrupts, once the child has ended.
+    """
+    from nahas.child import Failure
+    from nahas.final_queue import FinalTrainingError
+
+    teller = _Teller()
+    try:
+        while isinstance(message := child.receive(), tuple):
+            teller(*message)
+    except KeyboardInterrupt:
+        child.stop()
+        note("Interrupted; the same command goes on after the last whole epoch.")
+        raise
+    child.process.join()
+    if isinstance(message, Failure):
+        reason = message.reason.rstrip(".")
+        raise FinalTrainingError(f"{reason} (its words are in {log}).")
+    return message
+
+
 def _one_shot(arguments: argparse.Namespace) -> int:
-    from nahas.child import Failure, start
+    from nahas.child import start
     from nahas.config import merge
     from nahas.decode import decode
-    from nahas.final_queue import FinalTrainingError
     from nahas.parts import network_space
     from nahas.train.data import load
-    from nahas.train.one_shot import Sampling, check, skeleton_of
+    from nahas.train.one_shot import Sampling
     from nahas.train.recipe import FinalRecipe
+    from nahas.train.shared_training import check, skeleton_of
     from nahas.train.shared_weights import Fidelity
 
     with reading_input():
-        for name, least in (("resolution", 1), ("threads", 1), ("seed", 0)):
-            if getattr(arguments, name) < least:
-                raise UsageError(
-                    f"`--{name}` must be an integer of at least {least}. Received "
-                    f"{getattr(arguments, name)}."
-                )
-        if not 0 < arguments.width < float("inf"):
-            raise UsageError(f"`--width` must be positive. Received {arguments.width}.")
-        check_folder("--folder", arguments.folder)
+        check_fidelity(arguments)
         table = merge(_DEFAULTS, arguments.settings)
         for section in table:
             if section not in ("final", "sampling"):
@@ -112,7 +148,7 @@ def _one_shot(arguments: argparse.Namespace) -> int:
         sampling = decode(Sampling, table.get("sampling", {}))
         fidelity = Fidelity(arguments.resolution, arguments.width)
         data = load(arguments.data, arguments.resolution)
-        check(data, fidelity, recipe, sampling)
+        check(data, fidelity, recipe, sampling.round)
         slots = skeleton_of(network_space(arguments.space), fidelity, data).slots
     folder = Path(arguments.folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -124,24 +160,16 @@ def _one_shot(arguments: argparse.Namespace) -> int:
         folder / LOG, _train, arguments.space, arguments.data, fidelity, recipe,
         sampling, folder, arguments.seed, arguments.threads,
     )  # fmt: skip
-    teller = _Teller()
     try:
-        while isinstance(message := child.receive(), tuple):
-            teller(*message)
+        seconds = follow(child, folder / LOG)
     except KeyboardInterrupt:
-        child.stop()
-        note("Interrupted; the same command goes on after the last whole epoch.")
         return 1
-    child.process.join()
-    if isinstance(message, Failure):
-        reason = message.reason.rstrip(".")
-        raise FinalTrainingError(f"{reason} (its words are in {folder / LOG}).")
     if arguments.json:
-        print_json({"folder": str(folder), "cpu_seconds": message})
+        print_json({"folder": str(folder), "cpu_seconds": seconds})
     else:
         print(
             f"Shared weights of {arguments.space} are in {folder}, after "
-            f"{duration(message)} of CPU.\n"
+            f"{duration(seconds)} of CPU.\n"
             f"Search with them: nahas search --space {arguments.space} --accuracy "
             f"one-shot:{folder}"
         )

@@ -12,6 +12,7 @@ SHORT = ["--resolution", "8", "--width", "0.125", "--set", "final.epochs=1",
          "--set", "final.crop=1"]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_weights_are_trained_once_and_searched_with(images, tmp_path, capsys):
     folder, study = tmp_path / "shared", tmp_path / "study"
     words = ["one-shot", "nas-bench-macro", "--data", images, *SHORT,

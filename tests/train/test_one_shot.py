@@ -16,7 +16,8 @@ from nahas.train import fit
 from nahas.train.checkpoint import CheckpointError
 from nahas.train.data import load
 from nahas.train.final import DivergedError
-from nahas.train.one_shot import Sampling, extremes, fair, train_one_shot
+from nahas.train.one_shot import Sampling, fair, train_one_shot
+from nahas.train.shared_training import extremes
 from nahas.train.shared_weights import (
     WEIGHTS,
     Fidelity,
