@@ -71,6 +71,7 @@ def train_final(
 ) -> Trained:
     """Trains a network to the end, from the folder's checkpoint where there is one.
 
+    On Keras' JAX backend a batch is spread over all devices (`fit.distribute`).
     It learns from the training split, is watched on the validation split, which decides
     nothing, and is measured on the test split once.
 
@@ -92,6 +93,12 @@ def train_final(
     """
     _check(network, data, recipe)
     fit.prepare(threads)
+    devices = fit.distribute()
+    if recipe.batch % devices:
+        raise ValueError(
+            f"`batch` must be a multiple of the {devices} devices that it is spread "
+            f"over. Received {recipe.batch} (in final.batch)."
+        )
     import keras
 
     key = json.dumps([str(network), fingerprint(data.name), asdict(recipe), seed])

@@ -140,6 +140,23 @@ def prepare(threads: int = 1) -> None:
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
+def distribute() -> int:
+    """Spreads batches over all devices of the process; returns how many there are.
+
+    By Keras' distribution API (data parallel, weights on every device), which the JAX
+    backend has. A batch must be a multiple of the devices.
+    """
+    import keras
+
+    if keras.backend.backend() != "jax":
+        return 1
+    devices = keras.distribution.list_devices()
+    if len(devices) > 1:
+        spread = keras.distribution.DataParallel(devices=devices)
+        keras.distribution.set_distribution(spread)
+    return len(devices)
+
+
 def seed_everything(seed: int) -> None:
     """Seeds initial weights and forgets earlier models; called before `build_model`."""
     import keras

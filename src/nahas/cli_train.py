@@ -18,6 +18,7 @@ from nahas.usage import (
 )
 
 if TYPE_CHECKING:
+    from nahas.epoch_log import EpochLog
     from nahas.final_queue import Asked
     from nahas.search_space.network import Network
 
@@ -79,6 +80,10 @@ def add_commands(commands: Any) -> None:
     train.add_argument(
         "--config", metavar="FILE", help="TOML file with a section [final]"
     )
+    train.add_argument(
+        "--tensorboard", action="store_true",
+        help="write logs for TensorBoard beside each training",
+    )  # fmt: skip
     add_settings(train, "final.epochs=60")
     add_json(train)
 
@@ -86,6 +91,7 @@ def add_commands(commands: Any) -> None:
 def _train(arguments: argparse.Namespace) -> int:
     from nahas.config import merge, read_toml
     from nahas.decode import decode
+    from nahas.epoch_log import EpochLog
     from nahas.final_queue import Asked, Recipes, result_of, train_all
     from nahas.train.data import load
     from nahas.train.recipe import FinalRecipe
@@ -132,6 +138,7 @@ def _train(arguments: argparse.Namespace) -> int:
             for name, net in small.items()
         ]
         shared = Recipes(arguments.data, arguments.resolution, recipe)
+        log = EpochLog(root) if arguments.tensorboard else None
         left = [one for one in queue if result_of(one, shared, root) is None]
     note(
         f"{len(left)} of {len(queue)} trainings of {recipe.epochs} epochs of "
@@ -144,11 +151,14 @@ def _train(arguments: argparse.Namespace) -> int:
             shared,
             root,
             workers=arguments.workers,
-            told=_Teller(len(left) * recipe.epochs),
+            told=_Teller(len(left) * recipe.epochs, log),
         )
     except KeyboardInterrupt:
         note("Interrupted; the same command goes on after the last whole epochs.")
         return 1
+    finally:
+        if log is not None:
+            log.close()
     if arguments.json:
         print_json(found)
     else:
@@ -202,10 +212,11 @@ class _Teller:
 
     Args:
         total: Epochs of all.
+        log: Told too, where there is one.
     """
 
-    def __init__(self, total: int) -> None:
-        self._total = total
+    def __init__(self, total: int, log: "EpochLog | None") -> None:
+        self._total, self._log = total, log
         self._done = 0
         self._started = time.monotonic()
 
@@ -213,6 +224,8 @@ class _Teller:
         self, asked: "Asked", done: int, of: int, row: dict[str, float]
     ) -> None:
         self._done += 1
+        if self._log is not None:
+            self._log(asked, done, of, row)
         elapsed = time.monotonic() - self._started
         left = elapsed / self._done * (self._total - self._done)
         note(

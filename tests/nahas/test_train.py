@@ -10,6 +10,7 @@ import pytest
 
 from nahas import final_queue
 from nahas.__main__ import main
+from nahas.epoch_log import LOGS, EpochLog
 from nahas.final_queue import Asked, FinalTrainingError, Recipes, train_all
 from nahas.search_space.network import Block, Network
 from nahas.train.recipe import FinalRecipe
@@ -68,6 +69,38 @@ def test_wrong_use_is_a_line(images, tmp_path, capsys, more, said):
     printed = capsys.readouterr().err
     assert said in printed
     assert printed.count("\n") == 1
+
+
+def test_each_epoch_is_logged_for_tensorboard(tmp_path):
+    """What the files say is read by TensorFlow's own reader."""
+    import tensorflow as tf
+
+    small = NETWORK.proxy(8, 2, channels=1)
+    asked = [Asked("a", small, seed) for seed in (0, 1)]
+    log = EpochLog(tmp_path)
+    for done in (1, 2):
+        for one in asked:
+            log(one, done, 3, {"loss": 2.0 / done, "accuracy": 0.25 * done})
+    log.close()
+    again = EpochLog(tmp_path)  # the training was interrupted
+    again(asked[0], 3, 3, {"loss": 0.5, "accuracy": 0.75})
+    again.close()
+    for one, epochs in zip(asked, (3, 2), strict=True):
+        files = sorted((one.folder(tmp_path) / LOGS).iterdir())
+        assert len(files) == epochs - 1
+        found = {
+            (event.step, value.tag): value.simple_value
+            for file in files
+            for event in tf.compat.v1.train.summary_iterator(str(file))
+            for value in event.summary.value
+        }
+        assert found == {
+            (done, name): value
+            for done in range(1, epochs + 1)
+            for name, value in (
+                ("loss", {1: 2.0, 2: 1.0, 3: 0.5}[done]), ("accuracy", 0.25 * done)
+            )
+        }  # fmt: skip
 
 
 def test_a_model_that_is_only_read_is_refused(images, tmp_path, capsys):

@@ -1,0 +1,47 @@
+"""The same code trains on every backend of Keras that is installed."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+STEPS = Path(__file__).with_name("backend_steps.py")
+
+
+def steps(backend, **variables):
+    """What the program prints."""
+    done = subprocess.run(
+        [sys.executable, str(STEPS)],
+        capture_output=True, check=True, text=True,
+        env=os.environ | {"KERAS_BACKEND": backend} | variables,
+    )  # fmt: skip
+    return json.loads(done.stdout)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_three_steps_of_each_training(backend):
+    if find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    found = steps(backend)
+    assert found["backend"] == backend
+    assert found["devices"] == 1
+    assert len(found["one-shot"]) == 3
+    losses = [*found["final"], *found["one-shot"]]
+    assert np.isfinite(losses).all()
+    assert 0 < max(losses) < 5
+
+
+@pytest.mark.slow
+def test_a_batch_is_spread_over_devices():
+    """Two devices of JAX, as it makes them of a CPU, learn what one does."""
+    pytest.importorskip("jax")
+    alone = steps("jax")
+    both = steps("jax", XLA_FLAGS="--xla_force_host_platform_device_count=2")
+    assert both["devices"] == 2
+    np.testing.assert_allclose(both["final"], alone["final"], rtol=1e-3)
