@@ -140,7 +140,9 @@ def test_a_resumed_training_ends_at_the_same_weights(data, whole, tmp_path):
         trained(data, tmp_path, replace(RECIPE, epochs=4))
 
 
-@pytest.mark.parametrize("rule", ["uniform", "sandwich"])
+@pytest.mark.parametrize(
+    "rule", ["sandwich", pytest.param("uniform", marks=pytest.mark.slow)]
+)
 def test_learns_what_is_plain(data, tmp_path, rule):
     rows = []
     trained(
@@ -154,6 +156,7 @@ def test_learns_what_is_plain(data, tmp_path, rule):
     assert OneShot(str(tmp_path)).evaluate(networks).accuracy.min() > 0.8
 
 
+@pytest.mark.slow
 def test_what_diverges_is_said(data, tmp_path):
     with pytest.raises(DivergedError, match="Lower `learning_rate`"):
         trained(data, tmp_path, replace(RECIPE, learning_rate=1e30))

@@ -3,12 +3,34 @@
 import numpy as np
 import pytest
 
+from nahas.search_space.network import Block, Network
 from nahas.search_space.network_spaces import s1, s3
 from nahas.search_space.skeleton import ADDS, CHANNELS, OPTION, WIDE, Skeleton
+from nahas.search_space.space import Knob, SearchSpace
 from nahas.search_space.tabular import nas_bench_macro
 
 SIZE, CLASSES = 8, 3
-SPACES = {"nas-bench-macro": nas_bench_macro, "s1": s1, "s3": s3}
+
+
+def toy():
+    """All that S3 has, in two blocks."""
+    choices = {
+        "kind": ("ibn", "fused_ibn"), "kernel": (3, 5), "expansion": (1, 2),
+        "filters": (8, 16), "groups": (1, 2),
+    }  # fmt: skip
+    knobs = [Knob(f"{i}.{n}", v) for i in (0, 1) for n, v in choices.items()]
+
+    def build(values):
+        blocks = (
+            Block(stride=2 - i, **{n: values[f"{i}.{n}"] for n in choices})
+            for i in (0, 1)
+        )
+        return Network(tuple(blocks), 16, 8, resolution=32)
+
+    return SearchSpace("toy", tuple(knobs), build)
+
+
+SPACES = {"toy": toy, "nas-bench-macro": nas_bench_macro, "s1": s1, "s3": s3}
 
 
 def networks(name, count=400, width=0.125):
@@ -62,7 +84,15 @@ def in_order(weights, network, skeleton, codes):
     return found
 
 
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "toy",
+        "nas-bench-macro",
+        pytest.param("s1", marks=pytest.mark.slow),
+        pytest.param("s3", marks=pytest.mark.slow),
+    ],
+)
 def test_a_network_of_the_one_shot_model_is_that_network(name):
     """Logits of `build_model` with the same weights and the batch's statistics."""
     import keras
@@ -102,7 +132,7 @@ def test_a_network_of_the_one_shot_model_is_that_network(name):
         wanted = value(alone(images, training=True))
         got = value(shared({"images": images, "codes": codes}))
         np.testing.assert_allclose(got, wanted, rtol=1e-3, atol=1e-4)
-    assert len(seen) > 3
+    assert len(seen) >= 3
 
 
 def of_groups(kernel, groups):
