@@ -111,9 +111,9 @@ Remade by
 {table}
 
 CPU of a training step, an image: batches of {batch} at {size}x{size}, filters times
-{width}, one thread; `shared` is the mean over random networks of the space within the
-one-shot model, `alone` that of four of them, each built by itself. The first step traces
-the graph. The system's load at the end was {load}.
+{width}, one thread; `shared` is the mean over random networks within the one-shot
+model, `alone` that of four of them, each built by itself. The first step traces the
+graph. The system's load at the end was {load}.
 
 {made}
 """
