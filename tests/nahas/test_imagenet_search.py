@@ -59,7 +59,10 @@ def test_a_space_that_it_does_not_know_is_refused_at_once(folder, capsys):
         assert error.count("\n") == 1
     assert not folder.exists()
     assert main(["search", "--accuracy", "imagenet-predicter"]) == 2
-    assert "must be proxy, imagenet-predictor, table:FILE or" in capsys.readouterr().err
+    assert (
+        "must be proxy, imagenet-predictor, table:FILE, one-shot:FOLDER or"
+        in capsys.readouterr().err
+    )
 
 
 def test_the_packaged_configuration():

@@ -85,7 +85,10 @@ def test_limits_that_nothing_keeps_are_said(capsys, tmp_path, table):
         (["truth", "TABLE", "--max-area-mm2", "0"], "max_area_mm2"),
         (["truth", "imagenet-predictor", "--set", "network.resolution=32"], "left out"),
         (["search", "--accuracy", "table:nowhere.csv"], "No such file"),
-        (["search", "--accuracy", "tables"], "predictor, table:FILE or module:"),
+        (
+            ["search", "--accuracy", "tables"],
+            "predictor, table:FILE, one-shot:FOLDER or module:",
+        ),
     ],
 )
 def test_bad_input_is_a_line(capsys, table, words, message):
