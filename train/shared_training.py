@@ -74,7 +74,7 @@ class SharedTraining:
     def key(self) -> str:
         """What is trained, and how."""
         return json.dumps([
-            "one-shot", self.space.name, fingerprint(self.data.name),
+            "one-shot", self.skeleton.to_dict(), fingerprint(self.data.name),
             asdict(self.fidelity), asdict(self.recipe), self.rules, self.seed,
         ])  # fmt: skip
 

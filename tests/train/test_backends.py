@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 STEPS = Path(__file__).with_name("backend_steps.py")
+# `make test-all` installs JAX; PyTorch, of gigabytes, is the user's to install.
+BACKENDS = ["tensorflow", "jax", *(["torch"] if find_spec("torch") else [])]
 
 
 def steps(backend, **variables):
@@ -24,10 +26,8 @@ def steps(backend, **variables):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_three_steps_of_each_training(backend):
-    if find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
     found = steps(backend)
     assert found["backend"] == backend
     assert found["devices"] == 1
@@ -40,7 +40,6 @@ def test_three_steps_of_each_training(backend):
 @pytest.mark.slow
 def test_a_batch_is_spread_over_devices():
     """Two devices of JAX, as it makes them of a CPU, learn what one does."""
-    pytest.importorskip("jax")
     alone = steps("jax")
     both = steps("jax", XLA_FLAGS="--xla_force_host_platform_device_count=2")
     assert both["devices"] == 2
