@@ -91,7 +91,7 @@ def co_train(
         data: At the fidelity's resolution: training images teach the weights,
             validation images the chooser.
         fidelity: What is trained in the place of the networks.
-        recipe: How; dropout and stochastic depth are not used.
+        recipe: How; without dropout, stochastic depth and tuning.
         alternation: When who learns.
         folder: Where the checkpoint and the lessons lie, and in the end the weights.
         seed: Of weights, order, augmentation and of the networks of the warm-up.

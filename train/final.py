@@ -101,9 +101,6 @@ def train_final(
         )
     import keras
 
-    key = json.dumps([str(network), fingerprint(data.name), asdict(recipe), seed])
-    folder.mkdir(parents=True, exist_ok=True)
-    found = Checkpoint.read(folder / CHECKPOINT, key)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(recipe.precision)
     try:
@@ -111,14 +108,64 @@ def train_final(
         model = build_model(network, dropout=recipe.dropout, drop_path=recipe.drop_path)
     finally:
         keras.config.set_dtype_policy(before)
-    steps = len(data.train) // recipe.batch
-    compile_model(model, recipe, steps)
     scaling = fit.Scaling.of(data.train.images)
+    log = run_epochs(
+        model, training_key(network, data, recipe, seed), data, scaling, recipe,
+        folder / CHECKPOINT, seed=seed, workers=workers, progress=progress,
+    )  # fmt: skip
+    return Trained(model, scaling, log, fit.correct(model, data.test, scaling))
+
+
+def training_key(
+    network: Network, data: Dataset, recipe: FinalRecipe, seed: int
+) -> str:
+    """What tells a training from others."""
+    return json.dumps([str(network), fingerprint(data.name), asdict(recipe), seed])
+
+
+def run_epochs(
+    model: Any,
+    key: str,
+    data: Dataset,
+    scaling: fit.Scaling,
+    recipe: FinalRecipe,
+    checkpoint: Path,
+    *,
+    seed: int,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> tuple[dict[str, float], ...]:
+    """Trains a model by a recipe, from its checkpoint where there is one.
+
+    Args:
+        model: To logits; it has the averaged weights in the end, where the recipe
+            averages.
+        key: Of the training, as its checkpoint has it.
+        data: What it learns from and is watched on.
+        scaling: From pixels to inputs.
+        recipe: How.
+        checkpoint: Its file; the folder is made where it is not.
+        seed: Of order and augmentation.
+        workers: Threads that augment ahead.
+        progress: Told of each epoch.
+
+    Returns:
+        A row an epoch.
+
+    Raises:
+        CheckpointError: If the checkpoint is damaged or of another training.
+        DivergedError: If the loss is not finite.
+    """
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    found = Checkpoint.read(checkpoint, key)
+    compile_model(model, recipe, len(data.train) // recipe.batch)
     log: list[dict[str, float]] = []
     if found is not None:
         found.restore(model)
         log = list(found.log)
-    watch = _watch_class()(key, log, data.validation, scaling, recipe, folder, progress)
+    watch = _watch_class()(
+        key, log, data.validation, scaling, recipe, checkpoint, progress
+    )
     batches = batches_class()(
         data.train, scaling, data.classes, recipe,
         seed=seed, epoch=len(log), workers=workers,
@@ -130,7 +177,7 @@ def train_final(
         )  # fmt: skip
     elif recipe.ema:
         model.optimizer.finalize_variable_values(model.trainable_variables)
-    return Trained(model, scaling, tuple(log), fit.correct(model, data.test, scaling))
+    return tuple(log)
 
 
 def _check(network: Network, data: Dataset, recipe: FinalRecipe) -> None:
@@ -202,11 +249,11 @@ def _watch_class() -> Any:
             held: Split,
             scaling: fit.Scaling,
             recipe: FinalRecipe,
-            folder: Path,
+            checkpoint: Path,
             progress: Progress | None,
         ) -> None:
             super().__init__()
-            self._key, self._log, self._folder = key, log, folder
+            self._key, self._log, self._checkpoint = key, log, checkpoint
             self._held, self._scaling = held, scaling
             self._recipe, self._progress = recipe, progress
             self._started = 0.0
@@ -225,7 +272,7 @@ def _watch_class() -> Any:
             row["seconds"] = time.monotonic() - self._started
             self._log.append(row)
             made = Checkpoint.of(self.model, self._key, self._log)
-            made.write(self._folder / CHECKPOINT)
+            made.write(self._checkpoint)
             if self._progress is not None:
                 self._progress(len(self._log), self._recipe.epochs, row)
 

@@ -179,13 +179,12 @@ def grouped_conv2d() -> Any:
     class GroupedConv2D(keras.layers.Conv2D):
         """A grouped convolution, "same" padding and no bias."""
 
-        def call(self, inputs: Any) -> Any:
+        def convolution_op(self, inputs: Any, kernel: Any) -> Any:
             """Convolves each of the groups of [B, H, W, C] and joins the results."""
             ops = keras.ops
-            kernel = ops.convert_to_tensor(self.kernel)
             parts = zip(
                 ops.split(inputs, self.groups, axis=-1),
-                ops.split(kernel, self.groups, axis=-1),
+                ops.split(ops.convert_to_tensor(kernel), self.groups, axis=-1),
                 strict=True,
             )
             return ops.concatenate(

@@ -99,7 +99,7 @@ def train_one_shot(
         space: Its networks share them.
         data: At the fidelity's resolution; it learns from the training split.
         fidelity: What is trained in the place of the networks.
-        recipe: How; dropout and stochastic depth are not used.
+        recipe: How; without dropout, stochastic depth and tuning.
         sampling: Which networks.
         folder: Where the checkpoint lies, and in the end the file of the weights; made
             where it is not.

@@ -43,6 +43,8 @@ class FinalRecipe:
         mixup: α of mixup's Beta(α, α); 0 for none.
         cutmix: α of CutMix's; 0 for none. With both, each batch takes one of the two.
         precision: Of the layers' arithmetic; weights are kept in float32.
+        int8_epochs: Epochs of quantization-aware tuning after the others, of a copy of
+            the network that the int8 file is made of; 0 for none.
 
     Raises:
         ValueError: If a number is out of its range, or a name unknown.
@@ -67,11 +69,12 @@ class FinalRecipe:
     mixup: float = 0.0
     cutmix: float = 0.0
     precision: Precision = "float32"
+    int8_epochs: int = 0
 
     def __post_init__(self) -> None:
         self._check("a positive integer", "epochs", "batch", least=1, whole=True)
         self._check("an integer from 0 to 14", "operations", most=14, whole=True)
-        self._check("an integer, at least 0", "crop", whole=True)
+        self._check("an integer, at least 0", "crop", "int8_epochs", whole=True)
         self._check(
             "a number, at least 0", "warmup_epochs", "weight_decay", "mixup", "cutmix"
         )

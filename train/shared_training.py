@@ -194,7 +194,7 @@ def check(data: Dataset, fidelity: Fidelity, recipe: FinalRecipe, round: int) ->
     if recipe.batch * round > len(data.train):
         most = f"at most the {len(data.train)} images over a round's {round}"
         raise _wrong("batch", most, recipe.batch)
-    for name in ("dropout", "drop_path"):
+    for name in ("dropout", "drop_path", "int8_epochs"):
         if getattr(recipe, name):
             raise _wrong(name, "0 for a one-shot model", getattr(recipe, name))
 

@@ -23,8 +23,9 @@ def add_commands(commands: Any) -> None:
         summary="trained networks as .keras, int8 .tflite and .onnx files",
         description="Writes the network of a finished training in formats that other "
         "tools run, with its accelerator. The int8 file is quantized after the "
-        "training and measured on the same test images; each file is read back, and "
-        "costed on the accelerator as the network is.",
+        "training, or made of the weights that were tuned for it (final.int8_epochs), "
+        "and measured on the same test images; each file is read back, and costed on "
+        "the accelerator as the network is.",
         examples=[
             "export runs/final/MobileNetV2-1a2b3c4d/seed0",
             "export runs/final/*/seed0 --pair runs/s3 --formats keras,tflite,onnx",

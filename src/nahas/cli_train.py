@@ -132,6 +132,7 @@ def _train(arguments: argparse.Namespace) -> int:
                 f"{arguments.data}. Received {recipe.batch} (in final.batch)."
             )
         seeds, root = range(arguments.seeds), Path(arguments.folder)
+        epochs = recipe.epochs + recipe.int8_epochs
         queue = [
             Asked(name, net, seed, networks[name])
             for seed in seeds
@@ -141,7 +142,7 @@ def _train(arguments: argparse.Namespace) -> int:
         log = EpochLog(root) if arguments.tensorboard else None
         left = [one for one in queue if result_of(one, shared, root) is None]
     note(
-        f"{len(left)} of {len(queue)} trainings of {recipe.epochs} epochs of "
+        f"{len(left)} of {len(queue)} trainings of {epochs} epochs of "
         f"{len(data.train):,} images at {data.resolution}x{data.resolution}, in "
         f"{arguments.folder}."
     )
@@ -151,7 +152,7 @@ def _train(arguments: argparse.Namespace) -> int:
             shared,
             root,
             workers=arguments.workers,
-            told=_Teller(len(left) * recipe.epochs, log),
+            told=_Teller(len(left) * epochs, log),
         )
     except KeyboardInterrupt:
         note("Interrupted; the same command goes on after the last whole epochs.")

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nahas.accelerator.template import Accelerator, Platform
 from nahas.child import Failure, start
 from nahas.closing import read_json, write, write_json
 from nahas.costs import simulate
-from nahas.final_queue import LOG, MODEL, RESULT, RIGHT
+from nahas.final_queue import LOG, MODEL, RESULT, RIGHT, TUNED
 from nahas.search_space.joint import Candidate
 from nahas.search_space.network import Network
 
@@ -126,16 +127,24 @@ def _write(
                 "others: they have changed since."
             )
         data = load(result["data"], shared["resolution"])
-        content = to_tflite(model, scaling(data.train.images[:_EXAMPLES]))
-        write(output / "model.tflite", content)
         right = json.loads((training / RIGHT).read_text(encoding="utf-8"))
-        answers = np.concatenate([
-            run_tflite(content, scaling(data.test.images[start : start + _AT_ONCE]))
-            .argmax(1)
-            for start in range(0, len(data.test), _AT_ONCE)
-        ]) == data.test.labels  # fmt: skip
-        found["int8_accuracy"] = float(answers.mean())
-        was = np.zeros(len(answers), np.bool_)
+        was = np.zeros(len(data.test), np.bool_)
         was[right] = True
+
+        def written(model: Any) -> tuple[bytes, NDArray[np.bool_]]:
+            """An int8 file of a model, and which test images it gets right."""
+            content = to_tflite(model, scaling(data.train.images[:_EXAMPLES]))
+            answers = [
+                run_tflite(content, scaling(data.test.images[start : start + _AT_ONCE]))
+                for start in range(0, len(data.test), _AT_ONCE)
+            ]
+            return content, np.concatenate(answers).argmax(1) == data.test.labels
+
+        content, answers = written(model)
+        if (training / TUNED).exists():
+            found["int8_accuracy_untuned"] = float(answers.mean())
+            content, answers = written(keras.models.load_model(training / TUNED))
+        write(output / "model.tflite", content)
+        found["int8_accuracy"] = float(answers.mean())
         found["int8_answers_that_differ"] = int((answers != was).sum())
     send(found)

@@ -28,6 +28,7 @@ from nahas.train.recipe import FinalRecipe
 
 RESULT = "result.json"
 MODEL = "model.keras"
+TUNED = "tuned.keras"
 RIGHT = "right.json"
 LOG = "log.txt"
 _LOCK_SECONDS = 10.0
@@ -201,22 +202,37 @@ def _train_here(
     send: Callable[[Any], None], asked: Asked, shared: Recipes, folder: Path
 ) -> None:
     from nahas.train.data import load
-    from nahas.train.final import CHECKPOINT, train_final
+    from nahas.train.final import CHECKPOINT, Trained, train_final
+    from nahas.train.int8_tuning import CHECKPOINT as TUNING
+    from nahas.train.int8_tuning import tune
     from nahas.train.model import build_model
 
+    def told(before: int) -> Callable[[int, int, dict[str, float]], None]:
+        total = shared.recipe.epochs + shared.recipe.int8_epochs
+        return lambda done, _, row: send((before + done, total, row))
+
+    def save(trained: Trained, name: str) -> int:
+        deployed = build_model(asked.network)  # no optimizer, nothing of the training
+        deployed.set_weights(trained.model.get_weights())
+        deployed.save(folder / name)
+        return int(deployed.count_params())
+
     started = time.process_time()
+    data, recipe = load(shared.data, shared.resolution), shared.recipe
     trained = train_final(
-        asked.network,
-        load(shared.data, shared.resolution),
-        shared.recipe,
-        folder,
-        seed=asked.seed,
-        threads=shared.threads,
-        progress=lambda *message: send(message),
-    )
-    deployed = build_model(asked.network)  # no optimizer, nothing of the training
-    deployed.set_weights(trained.model.get_weights())
-    deployed.save(folder / MODEL)
+        asked.network, data, recipe, folder, seed=asked.seed, threads=shared.threads,
+        progress=told(0),
+    )  # fmt: skip
+    epochs, rounded = list(trained.log), None
+    if recipe.int8_epochs:
+        tuned = tune(
+            trained, asked.network, data, recipe, folder, seed=asked.seed,
+            progress=told(recipe.epochs),
+        )  # fmt: skip
+        epochs += tuned.log
+        rounded = tuned.accuracy
+        save(tuned, TUNED)
+    parameters = save(trained, MODEL)
     write_json(folder / RIGHT, [int(i) for i in trained.right.nonzero()[0]])
     write_json(
         folder / RESULT,
@@ -228,15 +244,17 @@ def _train_here(
             "accuracy": trained.accuracy,
             "test_images": len(trained.right),
             "validation_accuracy": trained.log[-1]["accuracy"],
-            "parameters": int(deployed.count_params()),
+            "parameters": parameters,
+            "accuracy_tuned_and_rounded": rounded,
             "scaling": asdict(trained.scaling),
             "cpu_seconds_of_the_last_run": time.process_time() - started,
-            "epochs": list(trained.log),
+            "epochs": epochs,
             "data": shared.data,
             "shared": _shared(shared),
         },
     )
     (folder / CHECKPOINT).unlink()  # the result and the model take its place
+    (folder / TUNING).unlink(missing_ok=True)
 
 
 def _shared(shared: Recipes) -> dict[str, Any]:

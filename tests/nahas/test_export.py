@@ -59,6 +59,37 @@ def test_the_interpreter_has_the_accuracy_that_is_reported(exported, images):
     assert found["int8_accuracy"] == pytest.approx(found["accuracy"], abs=0.1)
 
 
+def test_a_tuned_training_is_exported_from_its_tuned_weights(images, tmp_path):
+    import keras
+
+    recipe = FinalRecipe(
+        epochs=2, int8_epochs=2, batch=16, operations=0, crop=0, ema=0.5
+    )
+    told = []
+    asked = Asked("tiny", NETWORK, 0)
+    [result] = train_all(
+        [asked], Recipes(images, None, recipe), tmp_path,
+        told=lambda asked, done, of, row: told.append((done, of)),
+    )  # fmt: skip
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert len(result["epochs"]) == 4
+    assert 0 < result["accuracy_tuned_and_rounded"] <= 1
+    training = asked.folder(tmp_path)
+    assert not list(training.glob("*.npz"))
+    found = export(training, tmp_path / "out", BASELINE, Platform(), ("tflite",))
+    data, scaling = load(images), Scaling(**found["scaling"])
+    inputs = scaling(data.test.images)
+    outputs = run_tflite((tmp_path / "out" / "model.tflite").read_bytes(), inputs)
+    right = outputs.argmax(1) == data.test.labels
+    assert right.mean() == found["int8_accuracy"]
+    assert 0 < found["int8_accuracy_untuned"] <= 1
+    own, tuned = (
+        np.array(keras.models.load_model(training / name)(inputs))
+        for name in ("model.keras", "tuned.keras")
+    )
+    assert np.abs(outputs - tuned).mean() < np.abs(outputs - own).mean()
+
+
 def test_keras_and_onnx_files_have_the_outputs_of_the_model(exported, training, images):
     import keras
     import onnx
