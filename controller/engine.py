@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from nahas.controller.outcome import most_threads
 from nahas.controller.pool import COMMAND, InProcess, Pool, Runner
 from nahas.controller.ray_pool import RayPool
 from nahas.controller.store import Store
@@ -12,7 +13,7 @@ from nahas.search_space.oracle import Oracle
 @contextmanager
 def make_runner(
     store: Store,
-    oracle: Oracle,
+    oracles: Sequence[Oracle],
     workers: int,
     *,
     timeout_seconds: float,
@@ -24,7 +25,7 @@ def make_runner(
 
     Args:
         store: The study, open for writing.
-        oracle: Says how accurate a network is.
+        oracles: Say how accurate a network is.
         workers: Processes that train; 0 trains in this one.
         timeout_seconds: After how long a training on Ray is given up; local workers
             read it in the study.
@@ -38,17 +39,13 @@ def make_runner(
     runner: Runner
     if engine == "ray":
         runner = RayPool(
-            store, oracle, workers, timeout_seconds=timeout_seconds, address=address
+            store, oracles, workers, timeout_seconds=timeout_seconds, address=address
         )
     elif workers == 0:
-        runner = InProcess(store, oracle)
+        runner = InProcess(store, oracles)
     else:
-        # The recipe states its threads, and with them its results' last bits.
-        threads = int(getattr(oracle, "threads", 1))
-        folder = store.path.parent
-        runner = Pool(
-            store, folder, oracle.key, workers, threads=threads, command=command
-        )
+        threads, folder = most_threads(oracles), store.path.parent
+        runner = Pool(store, folder, workers, threads=threads, command=command)
     try:
         yield runner
     finally:

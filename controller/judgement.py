@@ -14,6 +14,7 @@ from nahas.accelerator.metrics import Limit, Metrics
 from nahas.accelerator.template import Platform
 from nahas.controller.outcome import finite
 from nahas.controller.reward import Limits
+from nahas.controller.screening import Screening
 from nahas.controller.trial import Status
 from nahas.search_space.joint import Candidate
 from nahas.search_space.lower import lower
@@ -38,6 +39,7 @@ class Task:
         oracle: Key of the oracle.
         reject: "hard", and what breaks a limit of a cost is not trained; or "none", and
             all that runs is.
+        screening: Which cheaper oracles a candidate must pass first; None for none.
 
     Raises:
         ValueError: If `reject` is neither.
@@ -49,6 +51,7 @@ class Task:
     reward: RewardFunction
     oracle: str
     reject: Reject = "hard"
+    screening: Screening | None = None
 
     def __post_init__(self) -> None:
         if self.reject not in get_args(Reject):
@@ -56,6 +59,12 @@ class Task:
                 f"`reject` must be one of {', '.join(get_args(Reject))}. Received "
                 f"{self.reject!r} (in search.reject)."
             )
+
+    @property
+    def oracles(self) -> tuple[str, ...]:
+        """Keys of those that screen, the cheapest first, and of the study's own."""
+        cheaper = self.screening.oracles if self.screening else ()
+        return *(oracle.key for oracle in cheaper), self.oracle
 
     @property
     def told(self) -> "Task":

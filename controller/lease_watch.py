@@ -15,15 +15,11 @@ class LeaseWatch:
 
     Args:
         store: The study, open for writing.
-        oracle: Key of the oracle whose trainings are asked for.
         lease_seconds: How long a heartbeat may stand still.
     """
 
-    def __init__(
-        self, store: Store, oracle: str, *, lease_seconds: float = LEASE_SECONDS
-    ) -> None:
+    def __init__(self, store: Store, *, lease_seconds: float = LEASE_SECONDS) -> None:
         self._store = store
-        self._oracle = oracle
         self._lease_seconds = lease_seconds
         self._beats: dict[tuple[str, str], _Beat] = {}
 
@@ -43,7 +39,7 @@ class LeaseWatch:
             if stale:
                 still.append(held.owner)
             if stale or not is_alive(held.owner):
-                queue.worker_died(self._store, held, self._oracle)
+                queue.worker_died(self._store, held)
             else:
                 beats[place] = beat
         self._beats = beats

@@ -2,11 +2,13 @@
 
 Proposals are judged, many at once where nothing waits for them; only one that the
 machine runs and that keeps the limits is trained, or with reject="none" every one that
-the machine runs. Proposals are settled, and trials written, in order.
+the machine runs. Where cheaper oracles screen, a proposal climbs from one to the next
+as soon as the one before has judged it. Proposals are settled, and trials written, in
+order.
 """
 
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self, cast
@@ -16,12 +18,14 @@ from numpy.typing import NDArray
 
 from nahas.accelerator.metrics import Metrics
 from nahas.controller import training_queue as queue
-from nahas.controller.judgement import Judgement, Task, judge_all
+from nahas.controller.judgement import Task, judge_all
 from nahas.controller.outcome import finite
 from nahas.controller.pool import Runner
+from nahas.controller.proposal import Proposal
 from nahas.controller.rows import Record, StudyError, Training, training_key
+from nahas.controller.screening import Screened, share_better
 from nahas.controller.store import Store
-from nahas.controller.trial import Status, Trial
+from nahas.controller.trial import Score, Trial
 
 # A failed training breaks no limit; without a violation it would pass for the best of
 # the infeasible, and for no worse than the worst feasible.
@@ -37,6 +41,7 @@ class Progress:
         total: Trials asked for.
         trained: Trials of each status, as in `Trial`.
         reused: See `trained`.
+        screened: See `trained`.
         rejected: See `trained`.
         infeasible: See `trained`.
         failed: See `trained`.
@@ -49,6 +54,7 @@ class Progress:
     total: int
     trained: int
     reused: int
+    screened: int
     rejected: int
     infeasible: int
     failed: int
@@ -61,41 +67,6 @@ class TimeUpError(Exception):
     """The minutes given to a run are over."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Proposal:
-    number: int
-    choices: tuple[int, ...]
-    judgement: Judgement
-    repeated: bool
-
-    def trial(
-        self,
-        status: Status,
-        *,
-        accuracy: float | None = None,
-        reward: float | None = None,
-        violation: float = 0.0,
-        reason: str = "",
-        error: str = "",
-        seconds: float = 0.0,
-    ) -> Trial:
-        """The trial that came of it; feasible with a reward and no violation."""
-        costs = self.judgement.costs
-        return Trial(
-            self.number,
-            self.choices,
-            status,
-            accuracy,
-            *costs,
-            reward=reward,
-            feasible=reward is not None and violation == 0,
-            violation=violation,
-            reason=reason,
-            error=error,
-            seconds=seconds,
-        )
-
-
 class Ledger:
     """Proposals and trials of one run; see the module.
 
@@ -104,7 +75,7 @@ class Ledger:
         store: The study, open for writing.
         runner: Gets queued trainings done.
         total: Trials asked for.
-        window: How many trials one transaction may hold.
+        window: How many proposals are open at once.
         deadline: Time of `time.monotonic` at which the run ends.
         progress: Told of every step.
     """
@@ -131,13 +102,16 @@ class Ledger:
         self._started = time.monotonic()
         self._trials: list[Trial] = []
         self._unjudged: list[tuple[int, NDArray[np.int64]]] = []
-        self._open: deque[_Proposal] = deque()
+        self._open: deque[Proposal] = deque()
         self._unwritten: list[Record] = []
-        self._asked: set[str] = set()
-        self._known: dict[str, Training] = {}  # by network
+        self._oracles = task.oracles
+        self._asked: set[queue.Asked] = set()
+        self._known: dict[queue.Asked, Training] = {}
+        # By oracle that screens: numbers and scores of the trials that it judged.
+        self._scored: dict[str, list[tuple[int, Screened]]] = defaultdict(list)
         # Queued before the runner's next step, in one transaction: it is idle until
         # then, and a lost one is asked for again by the replay.
-        self._unqueued: list[str] = []
+        self._unqueued: list[queue.Asked] = []
         self._statuses: Counter[str] = Counter()
         self._best_reward: float | None = None
 
@@ -171,7 +145,7 @@ class Ledger:
             proposal = self._open[0]
             judgement = proposal.judgement
             if judgement.status is None:
-                record = self._rewarded(proposal, self._wait(judgement.network))
+                record = self._trained(proposal)
             else:
                 trial = proposal.trial(
                     judgement.status,
@@ -211,12 +185,19 @@ class Ledger:
         proposals, self._unjudged = self._unjudged, []
         judged = judge_all(self._task, np.array([choices for _, choices in proposals]))
         for (number, choices), judgement in zip(proposals, judged, strict=True):
-            repeated = judgement.network in self._asked
-            if judgement.status is None and not repeated:
-                self._asked.add(judgement.network)
-                self._unqueued.append(judgement.network)
-            chosen = tuple(choices.tolist())
-            self._open.append(_Proposal(number, chosen, judgement, repeated))
+            proposal = Proposal(number, tuple(choices.tolist()), judgement)
+            if judgement.status is None:
+                self._ask(proposal)
+            self._open.append(proposal)
+
+    def _ask(self, proposal: Proposal) -> None:
+        """Asks the next oracle, unless that has been asked for the network."""
+        oracle = self._oracles[len(proposal.scores)]
+        asked = proposal.judgement.network, oracle
+        if asked not in self._asked:
+            self._asked.add(asked)
+            self._unqueued.append(asked)
+            proposal.first.add(oracle)
 
     def _replay(self, record: Record, chosen: tuple[int, ...]) -> None:
         trial = record.trial
@@ -227,42 +208,79 @@ class Ledger:
                 f"{trial.choices}. Resume with the versions and the controller that "
                 "the study was started with."
             )
-        if trial.status in ("trained", "reused", "failed"):
-            self._asked.add(record.network)
+        judged = len(trial.scores) + (trial.status in ("trained", "reused", "failed"))
+        self._asked |= {(record.network, oracle) for oracle in self._oracles[:judged]}
         self._settle(record)
 
-    def _wait(self, network: str) -> Training:
-        if network not in self._known:
+    def _trained(self, proposal: Proposal) -> Record:
+        """The trial of a proposal once its trainings are finished."""
+        if self._last(proposal) is None:
             self._learn()
-        while network not in self._known:
-            queue.enqueue(self._store, self._unqueued, self._task.oracle)
+        while proposal.screened is None and self._last(proposal) is None:
+            queue.enqueue(self._store, self._unqueued)
             self._unqueued = []
             self.flush()  # what is known must not wait for what is not
             self._check_time()
             self._runner.step()
             self._report()
             self._learn()
-        return self._known[network]
+        if proposal.screened is not None:
+            return Record(proposal.screened, proposal.judgement.network)
+        return self._rewarded(proposal, cast(Training, self._last(proposal)))
+
+    def _last(self, proposal: Proposal) -> Training | None:
+        """The training that ends a proposal's climb: the last oracle's, or a failed."""
+        oracle = self._oracles[len(proposal.scores)]
+        training = self._known.get((proposal.judgement.network, oracle))
+        if training is None or oracle == self._oracles[-1]:
+            return training
+        return training if training.outcome.accuracy is None else None
 
     def _learn(self) -> None:
         """Reads which trainings that open proposals wait for are finished."""
-        asked = {p.judgement.network for p in self._open if p.judgement.status is None}
-        keys = [training_key(n, self._task.oracle) for n in asked - self._known.keys()]
-        finished = self._store.finished(keys)
-        self._known |= {training.network: training for training in finished}
+        unknown = [p for p in self._open if p.judgement.status is None]
+        waiting = [proposal for proposal in unknown if proposal.screened is None]
+        asked = {(p.judgement.network, self._oracles[len(p.scores)]) for p in waiting}
+        finished = self._store.finished(
+            [training_key(*one) for one in asked - self._known.keys()]
+        )
+        self._known |= {(done.network, done.oracle): done for done in finished}
+        for proposal in waiting:
+            self._climb(proposal)
 
-    def _rewarded(self, proposal: _Proposal, training: Training) -> Record:
-        """The trial of a proposal whose training is finished."""
+    def _climb(self, proposal: Proposal) -> None:
+        """Takes a proposal as far as the cheaper oracles' trainings allow."""
+        rules = self._task.screening
+        while rules and proposal.screened is None and not self._last(proposal):
+            rung = len(proposal.scores)
+            asked = proposal.judgement.network, self._oracles[rung]
+            training = self._known.get(asked)
+            if training is None:
+                return
+            accuracy = cast(float, training.outcome.accuracy)
+            proposal.charge(training)
+            score = Score(accuracy, self._reward(proposal, accuracy))
+            proposal.scores.append(score)
+            one = Screened.of(score, proposal.judgement.costs)
+            seen = proposal.number - self._window
+            scored = self._scored[self._oracles[rung]]
+            before = [other for number, other in scored if number <= seen]
+            share = share_better(one, before, rules.by)
+            if share >= rules.keep:
+                proposal.put_aside(share, len(before))
+            else:
+                self._ask(proposal)
+
+    def _rewarded(self, proposal: Proposal, training: Training) -> Record:
+        """The trial of a proposal whose last training is finished."""
         outcome = training.outcome
-        reused = proposal.repeated or bool(training.origin)
-        seconds = 0.0 if reused else outcome.seconds
+        reused = not proposal.charge(training)
         if outcome.accuracy is None:
             trial = proposal.trial(
                 "failed",
                 violation=_FAILED_VIOLATION,
                 reason="training failed",
                 error=outcome.error,
-                seconds=seconds,
             )
         else:
             accuracy, limits = outcome.accuracy, self._task.limits
@@ -274,11 +292,10 @@ class Ledger:
                 reward=self._reward(proposal, accuracy),
                 violation=proposal.judgement.violation + shortfall,
                 reason="; ".join(filter(None, broken)),
-                seconds=seconds,
             )
         return Record(trial, proposal.judgement.network, training.origin)
 
-    def _reward(self, proposal: _Proposal, accuracy: float) -> float:
+    def _reward(self, proposal: Proposal, accuracy: float) -> float:
         where = f"for trial {proposal.number} (accuracy {accuracy})"
         resume = "The trials before are recorded; repair it and resume."
         metrics = cast(Metrics, proposal.judgement.metrics)  # only such are trained
@@ -297,6 +314,8 @@ class Ledger:
     def _settle(self, record: Record) -> None:
         trial = record.trial
         self._trials.append(trial)
+        for oracle, score in zip(self._oracles, trial.scores, strict=False):
+            self._scored[oracle].append((trial.number, Screened.of(score, trial)))
         self._statuses[trial.status] += 1
         if trial.feasible:
             rewards = (self._best_reward, trial.reward)
@@ -320,6 +339,7 @@ class Ledger:
                 total=self._total,
                 trained=self._statuses["trained"],
                 reused=self._statuses["reused"],
+                screened=self._statuses["screened"],
                 rejected=self._statuses["rejected"],
                 infeasible=self._statuses["infeasible"],
                 failed=self._statuses["failed"],

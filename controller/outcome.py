@@ -7,6 +7,7 @@ second each of its processes would take.
 import math
 import platform
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -62,12 +63,19 @@ def late(timeout_seconds: float) -> Outcome:
     return Outcome(None, error=error, seconds=timeout_seconds)
 
 
-def trainings_per_process(oracle: Oracle) -> int:
+def fewest_trainings(oracles: Sequence[Oracle]) -> int:
     """After how many trainings a process is replaced, for they leave memory behind.
 
-    An oracle that leaves none says 0, never, in an attribute of that name.
+    An oracle that leaves none says 0, never, in an attribute `trainings_per_process`.
     """
-    return int(getattr(oracle, "trainings_per_process", _TRAININGS_PER_PROCESS))
+    name, usual = "trainings_per_process", _TRAININGS_PER_PROCESS
+    asked = [int(getattr(oracle, name, usual)) for oracle in oracles]
+    return min((count for count in asked if count), default=0)
+
+
+def most_threads(oracles: Sequence[Oracle]) -> int:
+    """Of a process that trains: recipes state theirs, and results' last bits depend."""
+    return max(int(getattr(oracle, "threads", 1)) for oracle in oracles)
 
 
 def versions() -> dict[str, str]:

@@ -80,14 +80,14 @@ class InProcess:
 
     Args:
         store: The study, open for writing.
-        oracle: Says how accurate a network is.
+        oracles: Say how accurate a network is.
     """
 
-    def __init__(self, store: Store, oracle: Oracle) -> None:
+    def __init__(self, store: Store, oracles: Sequence[Oracle]) -> None:
         self._store = store
-        self._oracle = oracle
+        self._oracles = {oracle.key: oracle for oracle in oracles}
         self._owner = owner_name()
-        self._watch = LeaseWatch(store, oracle.key)
+        self._watch = LeaseWatch(store)
         self._held: queue.Lease | None = None
         self._slow = False
         recover(store)
@@ -99,28 +99,28 @@ class InProcess:
 
     def step(self) -> None:
         """Trains what is queued, for about a second at most, or one that is slow."""
-        key = self._oracle.key
-        waiting = queue.queued(self._store, key)
+        waiting = queue.queued(self._store)
         if not waiting:  # all are with workers of an earlier run or of the user
             self._watch.expire()
             time.sleep(0.1)
         elif self._slow:
-            self._held = queue.lease(self._store, self._owner, key)
-            if self._held is not None:
-                outcome = self._evaluate(self._held.network)
-                queue.finish(self._store, self._held, key, outcome)
+            self._held = held = queue.lease(self._store, self._owner)
+            if held is not None:
+                outcome = self._evaluate(held.network, held.oracle)
+                queue.finish(self._store, held, outcome)
                 self._held = None
         else:
             started, done = time.monotonic(), []
-            for network in waiting:
-                done.append(Training(network, key, self._evaluate(network)))
+            for network, oracle in waiting:
+                outcome = self._evaluate(network, oracle)
+                done.append(Training(network, oracle, outcome))
                 if self._slow or time.monotonic() - started > _COMMIT_SECONDS:
                     break
             queue.finish_queued(self._store, done)
 
-    def _evaluate(self, network: str) -> Outcome:
+    def _evaluate(self, network: str, oracle: str) -> Outcome:
         started = time.monotonic()
-        outcome = evaluate(self._oracle, network)
+        outcome = evaluate(self._oracles[oracle], network)
         self._slow = time.monotonic() - started > _SLOW_SECONDS
         return outcome
 
@@ -136,7 +136,6 @@ class Pool:
     Args:
         store: The study, open for writing.
         folder: Its folder, handed to the workers.
-        oracle: Key of the oracle whose trainings are asked for.
         count: How many workers to keep.
         threads: How many threads each may use.
         command: What starts a worker, but for the folder and `--parent PID`.
@@ -150,7 +149,6 @@ class Pool:
         self,
         store: Store,
         folder: Path,
-        oracle: str,
         count: int,
         *,
         threads: int = 1,
@@ -160,13 +158,12 @@ class Pool:
     ) -> None:
         self._store = store
         self._folder = folder.resolve()
-        self._oracle = oracle
         self._count = count
         self._threads = threads
         self._command = command
         self._poll_seconds = poll_seconds
         self._children: list[subprocess.Popen[bytes]] = []
-        self._watch = LeaseWatch(store, oracle, lease_seconds=lease_seconds)
+        self._watch = LeaseWatch(store, lease_seconds=lease_seconds)
         self._false_starts = 0
         recover(store)
 
@@ -184,7 +181,7 @@ class Pool:
         self._bury()
         for owner in self._watch.expire():
             self._kill(owner)
-        waiting = len(queue.queued(self._store, self._oracle))
+        waiting = len(queue.queued(self._store))
         for _ in range(min(self._count - len(self._children), waiting)):
             self._children.append(self._spawn())
         time.sleep(self._poll_seconds)

@@ -12,13 +12,19 @@ import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from nahas.controller import training_queue as queue
 from nahas.controller.description import describe
-from nahas.controller.outcome import Outcome, late, trainings_per_process, versions
+from nahas.controller.outcome import (
+    Outcome,
+    fewest_trainings,
+    late,
+    most_threads,
+    versions,
+)
 from nahas.controller.pool import FALSE_STARTS, thread_limits
 from nahas.controller.ray_cluster import attach
 from nahas.controller.ray_task import train
@@ -36,8 +42,14 @@ class _Task:
     """A training that Ray has been given."""
 
     network: str
+    oracle: str
     begun: bool = False
     seconds: float = 0.0
+
+    @property
+    def asked(self) -> queue.Asked:
+        """The network and the oracle."""
+        return self.network, self.oracle
 
 
 class RayPool:
@@ -45,7 +57,7 @@ class RayPool:
 
     Args:
         store: The study, open for writing.
-        oracle: Says how accurate a network is; tasks make it again.
+        oracles: Say how accurate a network is; tasks make them again.
         count: CPUs of the private cluster over `threads`; a cluster at an address has
             its own number.
         timeout_seconds: After how long a training is given up.
@@ -61,21 +73,20 @@ class RayPool:
     def __init__(
         self,
         store: Store,
-        oracle: Oracle,
+        oracles: Sequence[Oracle],
         count: int,
         *,
         timeout_seconds: float,
         address: str = "",
         poll_seconds: float = 1.0,
     ) -> None:
-        threads = int(getattr(oracle, "threads", 1))
+        threads = most_threads(oracles)
         self._store = store
-        self._oracle = oracle.key
-        self._description = json.dumps(describe(oracle))
+        self._descriptions = {o.key: json.dumps(describe(o)) for o in oracles}
         self._timeout_seconds = timeout_seconds
         self._poll_seconds = poll_seconds
         self._tasks: dict[Any, _Task] = {}
-        self._deaths: Counter[str] = Counter()
+        self._deaths: Counter[queue.Asked] = Counter()
         self._false_starts = 0
         self._versions = versions()
         self._warned: set[str] = set()
@@ -88,7 +99,7 @@ class RayPool:
             num_cpus=threads,
             num_returns="streaming",
             max_retries=0,
-            max_calls=trainings_per_process(oracle),
+            max_calls=fewest_trainings(oracles),
             runtime_env={"env_vars": thread_limits(threads) | {"PYTHONPATH": path}},
         )(train)
 
@@ -99,11 +110,11 @@ class RayPool:
             StudyError: If tasks keep ending before they begin, or cannot make the
                 oracle.
         """
-        given = {task.network for task in self._tasks.values()}
-        for network in queue.unfinished(self._store, self._oracle):
-            if network not in given:
-                stream = self._train.remote(self._description, network)
-                self._tasks[stream] = _Task(network)
+        given = {task.asked for task in self._tasks.values()}
+        for network, oracle in queue.unfinished(self._store):
+            if (network, oracle) not in given:
+                stream = self._train.remote(self._descriptions[oracle], network)
+                self._tasks[stream] = _Task(network, oracle)
         done = [*self._taken_in(), *self._given_up()]
         if done:
             queue.finish_unfinished(self._store, done)
@@ -128,7 +139,7 @@ class RayPool:
         for stream in ready:
             outcome = self._read(stream)
             if outcome is not None:
-                yield Training(self._tasks.pop(stream).network, self._oracle, outcome)
+                yield Training(*self._tasks.pop(stream).asked, outcome)
 
     def _read(self, stream: Any) -> Outcome | None:
         """The next word of a task; its outcome, if that is what it says."""
@@ -156,8 +167,8 @@ class RayPool:
         """Forgets a task whose process is gone; its training's third fails that."""
         task = self._tasks[stream]
         if task.begun:
-            self._deaths[task.network] += 1
-            if self._deaths[task.network] >= queue.MAX_ATTEMPTS:
+            self._deaths[task.asked] += 1
+            if self._deaths[task.asked] >= queue.MAX_ATTEMPTS:
                 return queue.DIED
         else:
             self._false_starts += 1
@@ -178,8 +189,7 @@ class RayPool:
             if task.seconds > self._timeout_seconds:
                 self._ray.cancel(stream, force=True)
                 del self._tasks[stream]
-                outcome = late(self._timeout_seconds)
-                yield Training(task.network, self._oracle, outcome)
+                yield Training(*task.asked, late(self._timeout_seconds))
 
     def _refused(self, error: Exception) -> StudyError:
         """The error of tasks that cannot train at all."""

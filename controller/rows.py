@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 import sqlalchemy as sa
 
 from nahas.controller.outcome import Outcome
-from nahas.controller.trial import Status, Trial
+from nahas.controller.trial import Score, Status, Trial
 
 METADATA = sa.MetaData()
 TRIAL = sa.Table(
@@ -33,6 +33,7 @@ TRIAL = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("error", sa.Text),
     sa.Column("seconds", sa.Float),
+    sa.Column("scores", sa.Text),
     sa.Column("network", sa.Text),
     sa.Column("origin", sa.Text),
     sa.Column("checksum", sa.Text),
@@ -102,6 +103,7 @@ def trial_row(record: Record) -> dict[str, Any]:
     trial = record.trial
     row = {spec.name: _stored(getattr(trial, spec.name)) for spec in fields(Trial)}
     row["choices"] = json.dumps(trial.choices)
+    row["scores"] = json.dumps([astuple(score) for score in trial.scores])
     row["feasible"] = int(trial.feasible)
     row |= {"network": record.network, "origin": record.origin}
     return row | {"checksum": _digest(list(row.values()))}
@@ -112,9 +114,11 @@ def sound_record(row: Sequence[Any]) -> Record | None:
     *values, checksum = row
     if _digest(values) != checksum:
         return None
-    number, choices, status, *costs = values[:-2]
+    number, choices, status, *costs, scores = values[:-2]
     costs[6] = bool(costs[6])
-    trial = Trial(number, tuple(json.loads(choices)), cast(Status, status), *costs)
+    known = tuple(Score(*score) for score in json.loads(scores))
+    chosen, is_ = tuple(json.loads(choices)), cast(Status, status)
+    trial = Trial(number, chosen, is_, *[*costs, known])
     return Record(trial, *values[-2:])
 
 

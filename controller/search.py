@@ -30,6 +30,7 @@ from nahas.controller.pool import COMMAND
 from nahas.controller.ray_cluster import check_engine
 from nahas.controller.reward import Limits
 from nahas.controller.rows import StudyError
+from nahas.controller.screening import Screening, check_together
 from nahas.controller.store import Store
 from nahas.controller.study import Study
 from nahas.search_space.network import Network
@@ -58,6 +59,7 @@ def search(
     minutes: float | None = None,
     timeout_seconds: float = 1800.0,
     reuse: Sequence[str | Path] = (),
+    screening: Screening | None = None,
     config: Mapping[str, Any] | None = None,
     progress: Callable[[Progress], None] | None = None,
     command: Sequence[str] = COMMAND,
@@ -90,6 +92,7 @@ def search(
         minutes: After how long to stop; the study can be continued.
         timeout_seconds: After how long a worker gives up a training.
         reuse: Studies whose finished trainings a new study starts with.
+        screening: Cheaper oracles that decide which candidates the oracle is asked for.
         config: What a front end wants kept with the study, such as its own settings;
             all but its "run" part must agree when the study is continued.
         progress: Called at every step.
@@ -108,7 +111,9 @@ def search(
     limits, platform = limits or Limits(), platform or Platform()
     asked = oracle if isinstance(oracle, Oracle) else PlainFunction(oracle)
     check_engine(engine, address)
-    workers = _worker_count(asked, workers, window, engine)
+    oracles = [*(screening.oracles if screening else ()), asked]
+    check_together(oracles)
+    workers = _worker_count(oracles, workers, window, engine)
     description = {
         "space": _space(space),
         "controller": controller,
@@ -118,13 +123,15 @@ def search(
         "limits": limits,
         "reject": reject,
         "platform": platform,
+        "screening": screening,
+        "screening_keys": [oracle.key for oracle in oracles[:-1]],
         "seed": seed,
         "window": window,
         "timeout_seconds": timeout_seconds,
         "reuse": [str(source) for source in reuse],
         "config": config or {},
     }
-    task = Task(space, platform, limits, reward, asked.key, reject)
+    task = Task(space, platform, limits, reward, asked.key, reject, screening)
     if isinstance(controller, Informed):  # before there is a folder to leave behind
         controller.inform(task.told)
     study = studies.temporary() if folder is None else Study(Path(folder))
@@ -139,7 +146,7 @@ def search(
                 suppress(KeyboardInterrupt, TimeUpError),
                 make_runner(
                     store,
-                    asked,
+                    oracles,
                     workers,
                     timeout_seconds=timeout_seconds,
                     engine=engine,
@@ -235,12 +242,15 @@ def _space(space: SearchSpace) -> dict[str, Any]:
     return {"name": space.name, "knobs": knobs, "first": first}
 
 
-def _worker_count(oracle: Oracle, workers: int | None, window: int, engine: str) -> int:
+def _worker_count(
+    oracles: Sequence[Oracle], workers: int | None, window: int, engine: str
+) -> int:
     """How many workers to spawn; checks that they can do the work."""
     if workers == 0 and engine == "ray":
         raise ValueError("`workers` must be positive on Ray. Received 0.")
     if workers is None:
-        if isinstance(oracle, PlainFunction) and engine == "local":
+        plain = any(isinstance(oracle, PlainFunction) for oracle in oracles)
+        if plain and engine == "local":
             return 0
         workers = min(_MOST_DEFAULT_WORKERS, os.cpu_count() or 1, window)
     if workers > window:
@@ -249,7 +259,8 @@ def _worker_count(oracle: Oracle, workers: int | None, window: int, engine: str)
             stacklevel=3,
         )
     if workers > 0:
-        _check_rebuilt(oracle)
+        for oracle in oracles:
+            _check_rebuilt(oracle)
     return workers
 
 

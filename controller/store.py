@@ -19,7 +19,7 @@ from nahas.controller.pages import PAGE_BYTES
 from nahas.controller.rows import TRAINING, TRIAL, Record, StudyError, Training
 
 FILE = "study.sqlite"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_SECONDS = 60.0
 _DAMAGE = ("malformed", "not a database", "no such", "decode", "out of range")
 

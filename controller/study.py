@@ -33,7 +33,7 @@ LOCK = "driver.lock"
 _SETTINGS = "config."
 _NOT_COMPARED = ("versions.", _SETTINGS + "run.")
 # What a study stands for that began before it could be asked for.
-_BEFORE = {"reject": "hard"}
+_BEFORE: dict[str, Any] = {"reject": "hard", "screening": None, "screening_keys": []}
 
 
 _FRACTIONS = (
@@ -124,7 +124,8 @@ class Study:
         """One row a trial: the fields of `Trial`, network and deviation.
 
         "network" is the text of its network, "deviation" the standard deviation of its
-        accuracy as the oracle states it; NaN where nothing was trained.
+        accuracy as the oracle states it; NaN where nothing was trained. "scores" are
+        the accuracies of its scores alone.
         """
         import pandas as pd
 
@@ -139,13 +140,18 @@ class Study:
             for record in self.records()
         ]
         frame = pd.DataFrame(rows, columns=[*names, "network", "deviation"])
+        frame["scores"] = [tuple(s.accuracy for s in row) for row in frame["scores"]]
         # Also where no trial has one: numbers, not objects.
         return frame.astype(dict.fromkeys(_FRACTIONS, float))
 
     def export_csv(self, path: str | Path) -> None:
-        """Writes `to_frame` as a CSV file, choices separated by spaces."""
+        """Writes `to_frame` as a CSV file.
+
+        Choices and scores are separated by spaces.
+        """
         frame = self.to_frame()
-        frame["choices"] = [" ".join(map(str, row)) for row in frame["choices"]]
+        for name in ("choices", "scores"):
+            frame[name] = [" ".join(map(str, row)) for row in frame[name]]
         frame.to_csv(path, index=False)
 
 
@@ -186,7 +192,7 @@ def create(study: Study, config: Mapping[str, Any]) -> None:
     """Makes the study of a configuration, or checks that the one there agrees.
 
     A new study starts with the finished trainings of the studies under "reuse", those
-    with the same "oracle_key"; it does not look at them again.
+    by the same oracles; it does not look at them again.
 
     Args:
         study: Where it lives; the caller drives it.
@@ -209,7 +215,7 @@ def create(study: Study, config: Mapping[str, Any]) -> None:
             known += [
                 replace(done, origin=done.origin or source)
                 for done in reader.trainings()
-                if done.oracle == wanted["oracle_key"]
+                if done.oracle in (wanted["oracle_key"], *wanted["screening_keys"])
             ]
     with Store(folder, write=True) as writer:
         writer.create(known)

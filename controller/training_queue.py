@@ -32,16 +32,22 @@ class Lease:
         key: Key of the training.
         owner: Who took it.
         network: Text of the network.
+        oracle: Key of the oracle that is asked.
         heartbeat: Counter that the owner moves while it lives.
     """
 
     key: str
     owner: str
     network: str
+    oracle: str
     heartbeat: int
 
 
-def enqueue(store: Store, networks: Sequence[str], oracle: str) -> None:
+Asked = tuple[str, str]
+"""A network's text, and the key of the oracle that is to judge it."""
+
+
+def enqueue(store: Store, trainings: Sequence[Asked]) -> None:
     """Asks for trainings, unless they are known, in one transaction."""
     rows = [
         {
@@ -52,42 +58,39 @@ def enqueue(store: Store, networks: Sequence[str], oracle: str) -> None:
             "attempts": 0,
             "origin": "",
         }
-        for network in networks
+        for network, oracle in trainings
     ]
     if rows:
         with store.writing() as connection:
             connection.execute(sa.insert(TRAINING).prefix_with("OR IGNORE"), rows)
 
 
-def queued(store: Store, oracle: str) -> list[str]:
-    """Networks that wait for a worker, the longest waiting first."""
-    query = sa.select(TRAINING.c.network).where(_waiting(oracle)).order_by(_OLDEST)
-    with store.reading() as connection:
-        return list(connection.execute(query).scalars())
+def queued(store: Store) -> list[Asked]:
+    """Trainings that wait for a worker, the longest waiting first."""
+    return _asked(store, ("queued",))
 
 
-def unfinished(store: Store, oracle: str) -> list[str]:
-    """Networks that are queued or with a worker, the longest waiting first."""
-    query = sa.select(TRAINING.c.network).where(
-        TRAINING.c.oracle == oracle, TRAINING.c.state.in_(_UNFINISHED)
-    )
-    with store.reading() as connection:
-        return list(connection.execute(query.order_by(_OLDEST)).scalars())
+def unfinished(store: Store) -> list[Asked]:
+    """Trainings that are queued or with a worker, the longest waiting first."""
+    return _asked(store, _UNFINISHED)
 
 
 def leases(store: Store) -> list[Lease]:
     """Trainings that workers hold."""
-    columns = [TRAINING.c[name] for name in ("key", "owner", "network", "heartbeat")]
+    columns = [
+        TRAINING.c[name] for name in ("key", "owner", "network", "oracle", "heartbeat")
+    ]
     query = sa.select(*columns).where(TRAINING.c.state == "running")
     with store.reading() as connection:
         return [Lease(*row) for row in connection.execute(query)]
 
 
-def lease(store: Store, owner: str, oracle: str) -> Lease | None:
+def lease(store: Store, owner: str) -> Lease | None:
     """Takes the training that waits longest; None where none waits."""
-    if not queued(store, oracle):  # an idle worker's polling takes no write lock
+    if not queued(store):  # an idle worker's polling takes no write lock
         return None
-    query = sa.select(TRAINING.c.key, TRAINING.c.network).where(_waiting(oracle))
+    columns = TRAINING.c.key, TRAINING.c.network, TRAINING.c.oracle
+    query = sa.select(*columns).where(TRAINING.c.state == "queued")
     with store.writing() as connection:
         row = connection.execute(query.order_by(_OLDEST).limit(1)).first()
         if row is None:
@@ -102,7 +105,7 @@ def lease(store: Store, owner: str, oracle: str) -> Lease | None:
                 attempts=TRAINING.c.attempts + 1,
             )
         )
-    return Lease(row.key, owner, row.network, 0)
+    return Lease(row.key, owner, row.network, row.oracle, 0)
 
 
 def beat(store: Store, held: Lease) -> None:
@@ -110,9 +113,10 @@ def beat(store: Store, held: Lease) -> None:
     _set(store, held, heartbeat=TRAINING.c.heartbeat + 1)
 
 
-def finish(store: Store, held: Lease, oracle: str, outcome: Outcome) -> bool:
+def finish(store: Store, held: Lease, outcome: Outcome) -> bool:
     """Writes a result if the lease is still held; says whether it was."""
-    return _set(store, held, **training_row(Training(held.network, oracle, outcome)))
+    training = Training(held.network, held.oracle, outcome)
+    return _set(store, held, **training_row(training))
 
 
 def finish_queued(store: Store, trainings: Sequence[Training]) -> None:
@@ -140,9 +144,9 @@ def count_anew(store: Store) -> None:
         connection.execute(sa.update(TRAINING).where(waiting).values(attempts=0))
 
 
-def worker_died(store: Store, held: Lease, oracle: str) -> None:
+def worker_died(store: Store, held: Lease) -> None:
     """Queues a training again whose worker died; the third death fails it."""
-    failed = training_row(Training(held.network, oracle, DIED))
+    failed = training_row(Training(held.network, held.oracle, DIED))
     tired = TRAINING.c.attempts >= MAX_ATTEMPTS
     with store.writing() as connection:
         change = sa.update(TRAINING).where(_held(held))
@@ -170,8 +174,11 @@ def _write(store: Store, trainings: Sequence[Training], states: Sequence[str]) -
             connection.execute(change, [{**row, "wanted": row["key"]} for row in rows])
 
 
-def _waiting(oracle: str) -> sa.ColumnElement[bool]:
-    return sa.and_(TRAINING.c.state == "queued", TRAINING.c.oracle == oracle)
+def _asked(store: Store, states: Sequence[str]) -> list[Asked]:
+    query = sa.select(TRAINING.c.network, TRAINING.c.oracle)
+    query = query.where(TRAINING.c.state.in_(states)).order_by(_OLDEST)
+    with store.reading() as connection:
+        return [(row.network, row.oracle) for row in connection.execute(query)]
 
 
 def _held(held: Lease) -> sa.ColumnElement[bool]:

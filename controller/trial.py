@@ -3,7 +3,20 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Status = Literal["trained", "reused", "rejected", "infeasible", "failed"]
+Status = Literal["trained", "reused", "screened", "rejected", "infeasible", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What a cheaper oracle made of a candidate (`screening.py`).
+
+    Attributes:
+        accuracy: By that oracle.
+        reward: With that accuracy.
+    """
+
+    accuracy: float
+    reward: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,9 +27,9 @@ class Trial:
         number: Place in the order of proposals, from 1.
         choices: The D chosen indices, one a knob.
         status: "trained" here, "reused" from an earlier training of the same network,
-            "rejected" by a limit before training, "infeasible" on its accelerator, or
-            "failed" in training.
-        accuracy: Validation accuracy of the proxy; None where nothing was trained.
+            "screened" out by a cheaper one, "rejected" by a limit before training,
+            "infeasible" on its accelerator, or "failed" in training.
+        accuracy: Validation accuracy of the proxy; None where it was not trained.
         latency_ms: Simulated latency of the deployed network; None where not finite.
         energy_mj: Simulated energy of one inference.
         area_mm2: Area of the accelerator.
@@ -24,10 +37,12 @@ class Trial:
         reward: What the search maximises; None unless trained or reused.
         feasible: Whether the machine runs it, no limit is broken, the accuracy's floor
             included, and training worked.
-        violation: Relative excess over the broken limits, summed; 0 where feasible.
+        violation: Relative excess over the broken limits, summed; 0 where feasible. Of
+            one that was screened out, the share of those before it that are better.
         reason: Why it is not feasible, in a line.
         error: What went wrong in training, in a line.
-        seconds: CPU seconds of the training; not part of what a seed promises.
+        seconds: CPU seconds of its trainings; not part of what a seed promises.
+        scores: What the cheaper oracles made of it, the cheapest first.
     """
 
     number: int
@@ -44,6 +59,7 @@ class Trial:
     reason: str = ""
     error: str = ""
     seconds: float = 0.0
+    scores: tuple[Score, ...] = ()
 
     @property
     def unlimited(self) -> "Trial":
@@ -69,4 +85,5 @@ class Trial:
             self.violation,
             self.reason,
             self.error,
+            self.scores,
         )

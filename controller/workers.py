@@ -10,13 +10,14 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from nahas.controller import training_queue as queue
 from nahas.controller.description import rebuild
-from nahas.controller.outcome import Outcome, evaluate, late, trainings_per_process
+from nahas.controller.outcome import Outcome, evaluate, fewest_trainings, late
 from nahas.controller.rows import StudyError
 from nahas.controller.store import Store
 from nahas.controller.study import Study
@@ -27,7 +28,7 @@ _BEAT_SECONDS = 1.0
 
 def work(
     folder: str | Path,
-    oracle: Oracle | None = None,
+    oracles: Sequence[Oracle] = (),
     *,
     parent: int | None = None,
     max_trainings: int | None = None,
@@ -38,9 +39,9 @@ def work(
 
     Args:
         folder: The study's folder.
-        oracle: Says how accurate a network is; rebuilt from the study if not given.
+        oracles: Say how accurate a network is; rebuilt from the study if not given.
         parent: Process without which this one ends; None for a worker of its own.
-        max_trainings: After how many to end; by default `trainings_per_process`.
+        max_trainings: After how many to end; by default `fewest_trainings`.
         poll_seconds: How often to look for work.
         finished: Called after each training.
 
@@ -49,27 +50,27 @@ def work(
 
     Raises:
         StudyError: If there is no study, or it cannot be written.
-        ValueError: If the study's oracle cannot be rebuilt.
+        ValueError: If one of the study's oracles cannot be rebuilt.
     """
     study = Study.open(folder)
     config = study.config
-    chosen: Oracle = oracle or rebuild(config["oracle"])
+    asked = {oracle.key: oracle for oracle in oracles or rebuilt_oracles(config)}
     timeout = float(config["timeout_seconds"])
     owner = owner_name()
     done = 0
     if max_trainings is None:
-        max_trainings = trainings_per_process(chosen)
+        max_trainings = fewest_trainings(list(asked.values()))
     with Store(study.folder, write=True) as store:
         while not max_trainings or done < max_trainings:
             if _orphaned(parent) or not study.folder.exists():
                 break
-            held = queue.lease(store, owner, chosen.key)
+            held = queue.lease(store, owner)
             if held is None:
                 time.sleep(poll_seconds)
                 continue
-            with _watched(study.folder, held, chosen.key, parent, timeout):
-                outcome = evaluate(chosen, held.network)
-            queue.finish(store, held, chosen.key, outcome)
+            with _watched(study.folder, held, parent, timeout):
+                outcome = evaluate(asked[held.oracle], held.network)
+            queue.finish(store, held, outcome)
             done += 1
             if finished is not None:
                 finished(held, outcome)
@@ -77,6 +78,17 @@ def work(
             # by each collection of the next: that took a tenth of the tenth one's time.
             gc.freeze()
     return done
+
+
+def rebuilt_oracles(config: Mapping[str, Any]) -> list[Oracle]:
+    """A study's oracles, from its configuration: those that screen, and its own.
+
+    Raises:
+        ValueError: If one cannot be rebuilt.
+    """
+    screening = config.get("screening")
+    cheaper = rebuild(screening).oracles if screening else ()
+    return [*cheaper, rebuild(config["oracle"])]
 
 
 def owner_name() -> str:
@@ -100,7 +112,7 @@ def is_alive(owner: str) -> bool:
 
 @contextmanager
 def _watched(
-    folder: Path, held: queue.Lease, oracle: str, parent: int | None, timeout: float
+    folder: Path, held: queue.Lease, parent: int | None, timeout: float
 ) -> Iterator[None]:
     """Shows the worker alive; ends it when its parent is gone or time is up."""
     ended = threading.Event()
@@ -115,7 +127,7 @@ def _watched(
                     if orphaned:  # who leaves in order does not count as a death
                         queue.give_back(store, held)
                     if time.monotonic() - started > timeout:
-                        queue.finish(store, held, oracle, late(timeout))
+                        queue.finish(store, held, late(timeout))
                         os._exit(1)
                     queue.beat(store, held)
                 if orphaned:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from nahas.controller.reward import Limits as Limits
     from nahas.controller.reward import Reward as Reward
     from nahas.controller.rows import StudyError as StudyError
+    from nahas.controller.screening import Screening as Screening
     from nahas.controller.search import search as search
     from nahas.controller.space_shrinking import SpaceShrinking as SpaceShrinking
     from nahas.controller.study import Study as Study
@@ -99,6 +100,7 @@ _HOMES = {
     "controller.reinforce": ("Reinforce",),
     "controller.reward": ("Least", "Limits", "Reward"),
     "controller.rows": ("StudyError",),
+    "controller.screening": ("Screening",),
     "controller.search": ("search",),
     "controller.space_shrinking": ("SpaceShrinking",),
     "controller.study": ("Study",),

@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nahas.fronts import UNKNOWN
-from nahas.output import duration, note, number, percent, print_json, print_table
+from nahas.output import (
+    counted,
+    duration,
+    note,
+    number,
+    percent,
+    print_json,
+    print_table,
+)
 from nahas.usage import (
     UsageError,
     add_command,
@@ -74,26 +82,26 @@ def add_commands(commands: Any) -> None:
 
 def _worker(arguments: argparse.Namespace) -> int:
     from nahas.controller import training_queue as queue
-    from nahas.controller.description import rebuild
+    from nahas.controller.outcome import most_threads
     from nahas.controller.pool import COMMAND, thread_limits
     from nahas.controller.store import Store
     from nahas.controller.study import Study
-    from nahas.controller.workers import work
+    from nahas.controller.workers import rebuilt_oracles, work
 
     study = Study.open(open_study(arguments.study).folder)
     with reading_input():  # what cannot be made trains nothing
-        oracle = rebuild(study.config["oracle"])
+        oracles = rebuilt_oracles(study.config)
     folder = study.folder
     if arguments.parent is not None:
         finished = _say if arguments.announce else None
-        work(folder, oracle, parent=arguments.parent, finished=finished)
+        work(folder, oracles, parent=arguments.parent, finished=finished)
         return 0
     with Store(folder) as reader:
-        waiting = len(queue.queued(reader, oracle.key))
+        waiting = len(queue.queued(reader))
     note(f"Training what {folder} asks for ({waiting} wait now); leave with Ctrl-C.")
     # One after another: a worker ends when its trainings have left much memory behind.
     command = [*COMMAND, str(folder), "--announce", "--parent", str(os.getpid())]
-    limits = thread_limits(int(getattr(oracle, "threads", 1)))
+    limits = thread_limits(most_threads(oracles))
     code = 0
     try:
         while code == 0 and folder.exists():
@@ -162,7 +170,6 @@ def open_study(folder: str) -> "Study":
     return Study.open(folder)
 
 
-_COUNTS = ("trials", "trained", "reused", "rejected", "infeasible", "failed")
 _COSTS = ("latency_ms", "energy_mj", "area_mm2")
 _TOP_FRONT = 12
 
@@ -175,7 +182,8 @@ def print_result(found: dict[str, Any]) -> None:
     """
     from nahas.closing import others_in_words, others_of
 
-    print_table(_COUNTS, [[found[name] for name in _COUNTS]], title=found["study"])
+    counts = counted(found)
+    print_table(tuple(counts), [list(counts.values())], title=found["study"])
     best, others = found["best"], others_of(found)
     if found["split"]:
         print(f"mode {found['search_mode']}: {found['split']}")

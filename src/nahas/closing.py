@@ -156,6 +156,7 @@ def row_of(study: Study, trial: Trial | None) -> dict[str, Any] | None:
     pair = best_candidate(study, trial)
     return {
         **row,
+        "scores": [score.accuracy for score in trial.scores],
         "network": record.network,
         "accelerator": asdict(pair.accelerator) if pair else None,
     }

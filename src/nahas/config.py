@@ -26,6 +26,7 @@ from nahas.controller.ppo import PPO
 from nahas.controller.predictor_guided import PredictorGuided
 from nahas.controller.reinforce import Reinforce
 from nahas.controller.reward import Least, Limits, Reward
+from nahas.controller.screening import By
 from nahas.controller.space_shrinking import SpaceShrinking
 from nahas.decode import decode, keys, parse_value
 from nahas.train.oracles import ProxyTraining
@@ -151,6 +152,24 @@ class NestedConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ScreeningConfig:
+    """Cheaper oracles that a candidate must pass first (docs/screening.md).
+
+    Attributes:
+        oracle: One that is asked before all others, by a name as of `search.oracle`; ""
+            for none.
+        epochs: Of shorter trainings by the `[training]` section, the shortest first.
+        keep: A candidate goes on if less than this share of those before it are better.
+        by: What is better: "reward", or "front" of accuracy, latency and energy.
+    """
+
+    oracle: str = ""
+    epochs: tuple[int, ...] = ()
+    keep: float = 1 / 3
+    by: By = "reward"
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkConfig:
     """The deployed network, whose costs are simulated.
 
@@ -177,6 +196,7 @@ class Config:
     search: SearchConfig = field(default_factory=SearchConfig)
     network: NetworkConfig = field(default_factory=NetworkConfig)
     training: ProxyTraining = field(default_factory=ProxyTraining)
+    screening: ScreeningConfig = field(default_factory=ScreeningConfig)
     reward: Reward = field(default_factory=Reward)
     limits: Limits = field(default_factory=Limits)
     platform: Platform = field(default_factory=Platform)

@@ -23,7 +23,7 @@ from nahas.controller.study import CONFIG, Study
 from nahas.controller.trial import Trial
 from nahas.modes import fixed_accelerator
 from nahas.output import duration
-from nahas.parts import make_parts
+from nahas.parts import Parts, make_parts
 from nahas.search_space.joint import accelerator_choices, accelerator_knobs
 from nahas.search_space.oracle import Oracle
 from nahas.warm_starts import recorded
@@ -91,7 +91,7 @@ def forecast(config: Config, folder: Path, reuse: Sequence[str]) -> Forecast:
     there = (folder / CONFIG).exists()
     first = recorded(Study.open(folder)) if there else None
     parts, asked = make_parts(config, first), config.search
-    task, oracle = parts.task, parts.oracle
+    task = parts.task
     rng = np.random.default_rng(asked.seed)
     rows = task.space.random(rng, _SAMPLE)
     if asked.mode == "fixed":
@@ -101,7 +101,7 @@ def forecast(config: Config, folder: Path, reuse: Sequence[str]) -> Forecast:
     share = sum(found.status is None for found in judged) / len(judged)
     done = Study.open(folder).counts()["trials"] if there else 0
     known = [str(folder)] if there else []
-    seconds, source = _seconds(oracle, judged, [*known, *reuse])
+    seconds, source = _climb_seconds(parts, judged, [*known, *reuse])
     at_once = max(1, min(asked.workers, asked.window))
     trainings = max(0, asked.trials - done) * share
     hours = None if seconds is None else trainings * seconds / at_once / 3600
@@ -115,9 +115,28 @@ def forecast(config: Config, folder: Path, reuse: Sequence[str]) -> Forecast:
         source,
         at_once,
         hours,
-        _bytes_a_trial(judged, oracle.key, len(task.space.knobs)) * asked.trials / 1e6,
+        _bytes_a_trial(judged, parts.oracle.key, len(task.space.knobs))
+        * asked.trials
+        / 1e6,
         shutil.disk_usage(parent).free / 1e6,
     )
+
+
+def _climb_seconds(
+    parts: Parts, judged: Sequence[Judgement], studies: Sequence[str]
+) -> tuple[float | None, str]:
+    """CPU seconds of a candidate's trainings on average, and what says so."""
+    if parts.screening is None:
+        return _seconds(parts.oracle, judged, studies)
+    total, sources = 0.0, []
+    for rung, oracle in enumerate(parts.oracles):
+        seconds, source = _seconds(oracle, judged, studies)
+        if seconds is None:
+            return None, source
+        share = parts.screening.keep**rung
+        total += share * seconds
+        sources.append(f"{seconds:.3g} of {share:.0%}, {source}")
+    return total, "; ".join(sources)
 
 
 def _seconds(

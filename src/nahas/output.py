@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Any, get_args
 
 import rich.progress as bars
 from rich.box import SIMPLE_HEAD
@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nahas.controller.ledger import Progress
+from nahas.controller.trial import Status
 
 _LINE_SECONDS = 15.0
 
@@ -190,8 +191,18 @@ def _best(state: Progress) -> str:
 
 
 def _counts(state: Progress) -> str:
-    names = ("trained", "reused", "rejected", "infeasible", "failed")
-    return ", ".join(f"{getattr(state, name)} {name}" for name in names)
+    counts = counted({name: getattr(state, name) for name in get_args(Status)})
+    return ", ".join(f"{count} {name}" for name, count in counts.items())
+
+
+def counted(found: Mapping[str, Any]) -> dict[str, int]:
+    """Trials of each status, and of all if they are named; screened where there are.
+
+    >>> counted({"trials": 3, "failed": 1, "trained": 2, "screened": 0})
+    {'trials': 3, 'trained': 2, 'failed': 1}
+    """
+    names = [name for name in ("trials", *get_args(Status)) if name in found]
+    return {n: found[n] for n in names if n != "screened" or found[n]}
 
 
 def duration(seconds: float | None) -> str:

@@ -9,6 +9,7 @@ import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from nahas.controller.controller import Controller, Informed
 from nahas.controller.description import describe, rebuild
 from nahas.controller.exact_sweep import ExactSweep
 from nahas.controller.judgement import Task
+from nahas.controller.screening import Screening, check_together
 from nahas.controller.warm_start import WarmStart
 from nahas.decode import nearest
 from nahas.modes import fixed_accelerator, in_mode
@@ -54,11 +56,18 @@ class Parts:
         task: What is asked of each candidate.
         controller: Who chooses; new.
         oracle: Says how accurate a network is.
+        screening: Cheaper oracles that are asked first; None for none.
     """
 
     task: Task
     controller: Controller
     oracle: Oracle
+    screening: Screening | None
+
+    @property
+    def oracles(self) -> list[Oracle]:
+        """Those that screen, the cheapest first, and then the study's own."""
+        return [*(self.screening.oracles if self.screening else ()), self.oracle]
 
 
 def make_parts(config: Config, first: Rows | None = None) -> Parts:
@@ -78,10 +87,7 @@ def make_parts(config: Config, first: Rows | None = None) -> Parts:
         first = first_trials(config.search.warm_start, space).rows
     if first:
         controller = WarmStart(controller, first)
-    oracle = make_oracle(config)
-    if hasattr(oracle, "dataset"):
-        oracle.dataset()  # a missing one would fail every training
-    check_known_to(oracle, space)
+    oracle, screening = make_oracle(config), make_screening(config)
     task = Task(
         space,
         config.platform,
@@ -89,10 +95,17 @@ def make_parts(config: Config, first: Rows | None = None) -> Parts:
         config.goal,
         oracle.key,
         config.search.reject,
+        screening,
     )
+    parts = Parts(task, controller, oracle, screening)
+    check_together(parts.oracles)
+    for asked in parts.oracles:
+        if hasattr(asked, "dataset"):
+            asked.dataset()  # a missing one would fail every training
+        check_known_to(asked, space)
     if isinstance(controller, Informed):  # `search` would refuse it too, but later
         controller.inform(task.told)
-    return Parts(task, controller, oracle)
+    return parts
 
 
 def make_space(config: Config) -> SearchSpace:
@@ -213,14 +226,39 @@ def _named_controller(config: Config, name: str) -> Controller:
     return made
 
 
-def make_oracle(config: Config) -> Oracle:
-    """The oracle that `search.oracle` names.
+def make_screening(config: Config) -> Screening | None:
+    """The cheaper oracles that the section `[screening]` asks for.
+
+    Raises:
+        ValueError: If there is none of a name, or trainings are not shorter.
+        TypeError: If the user's own object is not an oracle.
+    """
+    asked = config.screening
+    first = (
+        [make_oracle(config, asked.oracle, "screening.oracle")] if asked.oracle else []
+    )
+    full = (config.training.epochs,) if config.search.oracle == "proxy" else ()
+    ladder = (*asked.epochs, *full)
+    if any(one >= next for one, next in pairwise(ladder)):
+        raise ValueError(
+            "`epochs` must rise, and be fewer than the training's. Received "
+            f"{', '.join(map(str, ladder))} (in screening.epochs)."
+        )
+    shorter = [replace(config.training, epochs=epochs) for epochs in asked.epochs]
+    oracles = (*first, *shorter)
+    return Screening(oracles, asked.keep, asked.by) if oracles else None
+
+
+def make_oracle(
+    config: Config, name: str | None = None, place: str = "search.oracle"
+) -> Oracle:
+    """The oracle of a name; that which `search.oracle` names by default.
 
     Raises:
         ValueError: If there is none of that name.
         TypeError: If the user's own object is not an oracle.
     """
-    name, place = config.search.oracle, "search.oracle"
+    name = config.search.oracle if name is None else name
     if ":" not in name:
         _check_known(name, ORACLES, place)
         return ImagenetPredictor() if name == PREDICTOR else config.training

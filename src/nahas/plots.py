@@ -29,6 +29,7 @@ _MARKERS = "*DsP^v"
 _DPI = 150
 _BROKEN = "trained, breaks a limit"
 _TICKS = {
+    "screened": "tab:cyan",
     "rejected": "tab:orange",
     "infeasible": "tab:red",
     "failed": "tab:purple",

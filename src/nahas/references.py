@@ -79,16 +79,21 @@ def reference_networks(config: Config) -> dict[str, Network]:
 
 
 def train_references(
-    study: Study, config: Config, oracle: Oracle
+    study: Study, config: Config, oracles: Sequence[Oracle]
 ) -> list[dict[str, Any]]:
     """Trains the reference networks where the study's are and writes the file.
+
+    Args:
+        study: They are trained by the last of its oracles.
+        config: What it was asked for.
+        oracles: Of the study, those that screen before its own.
 
     Returns:
         For each: name, network, accuracy (None where it failed), error, and costs on
         the baseline accelerator.
     """
     networks = reference_networks(config)
-    done = train(study, oracle, list(map(str, networks.values())), config.search)
+    done = train(study, oracles, list(map(str, networks.values())), config.search)
     rows = []
     for name, network in networks.items():
         found = simulate(network, BASELINE, config.platform).summary()
@@ -111,17 +116,21 @@ _COSTS = ("latency_ms", "energy_mj", "area_mm2", "utilization", "macs", "paramet
 
 
 def train(
-    study: Study, oracle: Oracle, networks: Sequence[str], run: SearchConfig
+    study: Study, oracles: Sequence[Oracle], networks: Sequence[str], run: SearchConfig
 ) -> dict[str, Training]:
-    """The trainings of networks (their texts), done as a run says where not known."""
-    keys = {text: training_key(text, oracle.key) for text in networks}
+    """The trainings of networks (their texts), done as a run says where not known.
+
+    They are the last oracle's; the others' may still be queued, and are done too.
+    """
+    own = oracles[-1].key
+    keys = {text: training_key(text, own) for text in networks}
     with driving(study.folder), Store(study.folder, write=True) as store:
-        queue.enqueue(store, networks, oracle.key)
+        queue.enqueue(store, [(text, own) for text in networks])
         waiting = sum(store.training(key) is None for key in keys.values())
         if waiting:
             with make_runner(
                 store,
-                oracle,
+                oracles,
                 min(run.workers, waiting),
                 timeout_seconds=float(study.config["timeout_seconds"]),
                 engine=run.engine,

@@ -12,7 +12,7 @@ from nahas.closing import best_candidate, others_in_words, others_of, summary
 from nahas.controller.study import Study
 from nahas.costs import simulate
 from nahas.fronts import UNKNOWN
-from nahas.output import number, percent
+from nahas.output import counted, number, percent
 from nahas.study_platform import platform_of
 
 _TOP_OPERATORS = 12
@@ -42,6 +42,7 @@ def render(study: Study, pictures: Mapping[str, bytes] | None = None) -> bytes:
     return render_template(
         "report.html",
         summary=found,
+        counts=counted(found),
         others=others_of(found),
         in_words=others_in_words(others_of(found)),
         config=list(flat(study.config.get("config") or study.config)),

@@ -88,6 +88,7 @@ def _search_and_close(
             window=asked.window,
             minutes=asked.minutes,
             reuse=reuse,
+            screening=parts.screening,
             config=to_stored(config),
             progress=progress,
         )
@@ -95,7 +96,7 @@ def _search_and_close(
     finished = done >= asked.trials
     time_up = time.monotonic() - started >= 60 * (asked.minutes or math.inf)
     if finished or time_up:
-        _compare(study, config, parts.oracle, finished=finished)
+        _compare(study, config, parts.oracles, finished=finished)
     written = closing.write_files(study, report.render)
     print_result(closing.summary(study))
     print("written: " + ", ".join(str(path) for path in written))
@@ -106,15 +107,18 @@ def _search_and_close(
     return 0 if finished or time_up else 1
 
 
-def _compare(study: "Study", config: "Config", oracle: Any, *, finished: bool) -> None:
+def _compare(
+    study: "Study", config: "Config", oracles: list[Any], *, finished: bool
+) -> None:
     """Trains and tests what the result is compared with, as far as it is not known."""
     from nahas import closing, references
 
+    oracle = oracles[-1]
     rows = closing.read_json(study.folder / closing.REFERENCES)
     workers = config.search.workers
     if not rows:
         note("Asking for the accuracies of the reference networks.")
-        rows = references.train_references(study, config, oracle)
+        rows = references.train_references(study, config, oracles)
     best = closing.best_row(study)
     known = closing.read_json(study.folder / closing.TEST)
     judged = (

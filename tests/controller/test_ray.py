@@ -83,14 +83,14 @@ def finish(pool: RayPool, store: Store, network: str) -> Training:
 def test_what_a_worker_holds_is_unfinished_and_may_be_finished(store: Store) -> None:
     key = Sleepy().key
     for kernel in (3, 5):
-        queue.enqueue(store, [a_network(kernel)], key)
-    held = queue.lease(store, "1@elsewhere/x", key)
-    assert queue.unfinished(store, key) == [a_network(3), a_network(5)]
+        queue.enqueue(store, [(a_network(kernel), key)])
+    held = queue.lease(store, "1@elsewhere/x")
+    assert queue.unfinished(store) == [(a_network(3), key), (a_network(5), key)]
     done = [Training(a_network(3), key, Outcome(0.25))]
     queue.finish_unfinished(store, done)
-    assert queue.unfinished(store, key) == [a_network(5)]
+    assert queue.unfinished(store) == [(a_network(5), key)]
     # The first result stays, whoever else has one.
-    assert not queue.finish(store, held, key, Outcome(0.5))
+    assert not queue.finish(store, held, Outcome(0.5))
     queue.finish_unfinished(store, [Training(a_network(3), key, Outcome(0.75))])
     assert store.training(training_key(a_network(3), key)).outcome.accuracy == 0.25
 
@@ -170,13 +170,13 @@ def test_a_network_that_kills_its_ray_workers_fails(trained, tmp_path: Path) -> 
 @pytest.mark.slow
 def test_ray_trainings_are_ended_in_time(store: Store) -> None:
     key = Sleepy().key
-    queue.enqueue(store, [a_network()], key)
-    pool = RayPool(store, Sleepy(60_000.0), 1, timeout_seconds=1.0)
+    queue.enqueue(store, [(a_network(), key)])
+    pool = RayPool(store, [Sleepy(60_000.0)], 1, timeout_seconds=1.0)
     started = time.monotonic()
     done = finish(pool, store, a_network())
     assert done.outcome.error == "training took longer than 1 s"
     # The next has the place of the one that was ended.
-    queue.enqueue(store, [a_network(5)], key)
+    queue.enqueue(store, [(a_network(5), key)])
     finish(pool, store, a_network(5))
     assert time.monotonic() - started < 60.0
     pool.stop()
@@ -184,7 +184,7 @@ def test_ray_trainings_are_ended_in_time(store: Store) -> None:
 
 @pytest.mark.slow
 def test_the_private_cluster_is_on_loopback_and_closed(store: Store) -> None:
-    pool = RayPool(store, Sleepy(), 2, timeout_seconds=60.0)
+    pool = RayPool(store, [Sleepy()], 2, timeout_seconds=60.0)
     import ray  # reads, on import, what the pool has told it
 
     [node] = ray.nodes()
@@ -205,8 +205,8 @@ def test_the_private_cluster_is_on_loopback_and_closed(store: Store) -> None:
 
 @pytest.mark.slow
 def test_ray_workers_that_cannot_make_the_oracle_are_reported(store: Store) -> None:
-    queue.enqueue(store, [a_network()], Sleepy().key)
-    pool = RayPool(store, Unmade(), 1, timeout_seconds=60.0)
+    queue.enqueue(store, [(a_network(), Sleepy().key)])
+    pool = RayPool(store, [Unmade()], 1, timeout_seconds=60.0)
     with pytest.raises(StudyError, match="no dragons here"):
         finish(pool, store, a_network())
     pool.stop()

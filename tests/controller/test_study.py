@@ -288,7 +288,7 @@ def test_a_changed_training_is_refused(folder: Path) -> None:
 
 def test_a_record_of_another_version_is_refused(folder: Path) -> None:
     sql(folder, "PRAGMA user_version = 7")
-    with pytest.raises(StudyError, match=r"must have schema version 1. Received 7"):
+    with pytest.raises(StudyError, match=r"must have schema version 2. Received 7"):
         toy_study.run(folder, 70)
 
 

@@ -49,6 +49,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
+def asked(networks: list[str]) -> list[queue.Asked]:
+    return [(network, KEY) for network in networks]
+
+
 def dead_owner() -> str:
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()
@@ -57,65 +61,65 @@ def dead_owner() -> str:
 
 def test_the_longest_waiting_training_is_leased_first(store: Store) -> None:
     networks = [a_network(kernel) for kernel in (7, 3, 5)]
-    queue.enqueue(store, [], KEY)
-    queue.enqueue(store, networks[:2], KEY)
-    queue.enqueue(store, [*networks, networks[0]], KEY)
-    assert queue.queued(store, KEY) == networks
-    taken = [queue.lease(store, ALIVE, KEY) for _ in range(4)]
+    queue.enqueue(store, [])
+    queue.enqueue(store, asked(networks[:2]))
+    queue.enqueue(store, asked([*networks, networks[0]]))
+    assert queue.queued(store) == asked(networks)
+    taken = [queue.lease(store, ALIVE) for _ in range(4)]
     assert [lease.network for lease in taken[:3]] == networks
     assert taken[3] is None
-    assert queue.lease(store, ALIVE, "another oracle") is None
+    assert taken[0].oracle == KEY
 
 
 def test_only_the_owner_finishes_a_training(store: Store) -> None:
-    queue.enqueue(store, [a_network()], KEY)
-    first = queue.lease(store, ALIVE, KEY)
-    queue.worker_died(store, first, KEY)
-    second = queue.lease(store, dead_owner(), KEY)
-    assert not queue.finish(store, first, KEY, Outcome(0.1))
-    assert queue.finish(store, second, KEY, Outcome(0.2))
-    assert not queue.finish(store, second, KEY, Outcome(0.3))
+    queue.enqueue(store, [(a_network(), KEY)])
+    first = queue.lease(store, ALIVE)
+    queue.worker_died(store, first)
+    second = queue.lease(store, dead_owner())
+    assert not queue.finish(store, first, Outcome(0.1))
+    assert queue.finish(store, second, Outcome(0.2))
+    assert not queue.finish(store, second, Outcome(0.3))
     found = store.training(training_key(a_network(), KEY))
     assert found.outcome == Outcome(0.2)
 
 
 def test_the_third_death_fails_a_training(store: Store) -> None:
-    queue.enqueue(store, [a_network()], KEY)
+    queue.enqueue(store, [(a_network(), KEY)])
     key = training_key(a_network(), KEY)
     for _ in range(3):
         assert store.training(key) is None
-        queue.worker_died(store, queue.lease(store, ALIVE, KEY), KEY)
+        queue.worker_died(store, queue.lease(store, ALIVE))
     assert store.training(key).outcome.error == "worker died 3 times"
-    assert queue.lease(store, ALIVE, KEY) is None
+    assert queue.lease(store, ALIVE) is None
 
 
 def test_deaths_do_not_outlive_their_driver(store: Store) -> None:
-    queue.enqueue(store, [a_network()], KEY)
+    queue.enqueue(store, [(a_network(), KEY)])
     for _ in range(5):
-        queue.lease(store, dead_owner(), KEY)
+        queue.lease(store, dead_owner())
         recover(store)
-    assert queue.queued(store, KEY) == [a_network()]
+    assert queue.queued(store) == [(a_network(), KEY)]
 
 
 def test_a_lease_expires_when_its_heartbeat_stands_still(store: Store) -> None:
-    pool = Pool(store, store.path.parent, KEY, 0, lease_seconds=0.3, poll_seconds=0.05)
+    pool = Pool(store, store.path.parent, 0, lease_seconds=0.3, poll_seconds=0.05)
     for kernel in (3, 5):
-        queue.enqueue(store, [a_network(kernel)], KEY)
-    queue.lease(store, ALIVE, KEY)
-    beating = queue.lease(store, ALIVE, KEY)
+        queue.enqueue(store, [(a_network(kernel), KEY)])
+    queue.lease(store, ALIVE)
+    beating = queue.lease(store, ALIVE)
     for _ in range(12):
         queue.beat(store, beating)
         pool.step()
     assert [held.key for held in queue.leases(store)] == [beating.key]
-    assert queue.queued(store, KEY) == [a_network(3)]
+    assert queue.queued(store) == [(a_network(3), KEY)]
 
 
 def test_the_lease_of_a_dead_owner_is_given_back_at_once(store: Store) -> None:
-    pool = Pool(store, store.path.parent, KEY, 0, poll_seconds=0.0)
-    queue.enqueue(store, [a_network()], KEY)
-    queue.lease(store, dead_owner(), KEY)
+    pool = Pool(store, store.path.parent, 0, poll_seconds=0.0)
+    queue.enqueue(store, [(a_network(), KEY)])
+    queue.lease(store, dead_owner())
     pool.step()
-    assert queue.queued(store, KEY) == [a_network()]
+    assert queue.queued(store) == [(a_network(), KEY)]
 
 
 def test_owners_elsewhere_are_taken_to_live() -> None:
@@ -125,9 +129,9 @@ def test_owners_elsewhere_are_taken_to_live() -> None:
 
 
 def test_training_in_this_process_takes_over_from_the_dead(store: Store) -> None:
-    queue.enqueue(store, [a_network()], KEY)
-    queue.lease(store, dead_owner(), KEY)
-    runner = InProcess(store, Sleepy())
+    queue.enqueue(store, [(a_network(), KEY)])
+    queue.lease(store, dead_owner())
+    runner = InProcess(store, [Sleepy()])
     runner.step()  # finds the dead worker
     runner.step()
     assert store.training(training_key(a_network(), KEY)) is not None
@@ -136,16 +140,16 @@ def test_training_in_this_process_takes_over_from_the_dead(store: Store) -> None
 def test_training_in_this_process_shares_what_is_slow(store: Store, trained) -> None:
     """A worker of the user and the driver never begin the same training."""
     networks = [a_network(k, e) for k in (3, 5, 7) for e in (2, 3, 4, 6)]
-    queue.enqueue(store, networks, KEY)
-    runner = InProcess(store, Sleepy(150.0))
+    queue.enqueue(store, asked(networks))
+    runner = InProcess(store, [Sleepy(150.0)])
     runner.step()  # finds that a training is slow
     helper = threading.Thread(
         target=workers.work,
-        args=(store.path.parent, Sleepy(150.0)),
+        args=(store.path.parent, [Sleepy(150.0)]),
         kwargs={"max_trainings": 4},
     )
     helper.start()
-    while queue.unfinished(store, KEY):
+    while queue.unfinished(store):
         runner.step()
     helper.join(10)
     assert sorted(trained()) == sorted(networks)
@@ -158,14 +162,14 @@ def test_an_interrupted_training_in_this_process_is_given_back(store: Store) -> 
                 raise KeyboardInterrupt
             return super().evaluate(networks)
 
-    queue.enqueue(store, [a_network(3), a_network(5)], KEY)
-    runner = InProcess(store, Interrupted(150.0))
+    queue.enqueue(store, asked([a_network(3), a_network(5)]))
+    runner = InProcess(store, [Interrupted(150.0)])
     runner.step()
     with pytest.raises(KeyboardInterrupt):
         runner.step()
     assert [held.network for held in queue.leases(store)] == [a_network(5)]
     runner.stop()
-    assert queue.queued(store, KEY) == [a_network(5)]
+    assert queue.queued(store) == [(a_network(5), KEY)]
 
 
 def test_evaluate_turns_exceptions_into_one_line() -> None:
@@ -183,9 +187,9 @@ def test_evaluate_turns_exceptions_into_one_line() -> None:
 
 def test_a_worker_ends_after_so_many_trainings(store: Store) -> None:
     for kernel in (3, 5, 7):
-        queue.enqueue(store, [a_network(kernel)], KEY)
+        queue.enqueue(store, [(a_network(kernel), KEY)])
     assert workers.work(store.path.parent, max_trainings=2) == 2
-    assert len(queue.queued(store, KEY)) == 1
+    assert len(queue.queued(store)) == 1
 
 
 def test_a_worker_ends_with_its_parent(store: Store) -> None:
@@ -193,7 +197,7 @@ def test_a_worker_ends_with_its_parent(store: Store) -> None:
 
 
 def test_a_worker_beats_while_it_trains(store: Store) -> None:
-    queue.enqueue(store, [a_network()], KEY)
+    queue.enqueue(store, [(a_network(), KEY)])
     beats = []
 
     class Slow(Sleepy):
@@ -202,7 +206,7 @@ def test_a_worker_beats_while_it_trains(store: Store) -> None:
             beats.extend(held.heartbeat for held in queue.leases(store))
             return super().evaluate(networks)
 
-    workers.work(store.path.parent, Slow(), max_trainings=1)
+    workers.work(store.path.parent, [Slow()], max_trainings=1)
     assert beats == [1]
 
 
@@ -210,8 +214,8 @@ def test_a_training_that_takes_too_long_is_an_outcome(tmp_path: Path) -> None:
     oracle = Sleepy(milliseconds=20_000)
     make_study(tmp_path, oracle, timeout_seconds=0.5)
     with Store(tmp_path, write=True) as store:
-        queue.enqueue(store, [a_network()], KEY)
-        pool = Pool(store, tmp_path, KEY, 1, command=toy_study.WORKER)
+        queue.enqueue(store, [(a_network(), KEY)])
+        pool = Pool(store, tmp_path, 1, command=toy_study.WORKER)
         key = training_key(a_network(), KEY)
         while (done := store.training(key)) is None:
             pool.step()
@@ -286,7 +290,7 @@ def test_an_oracle_that_cannot_be_rebuilt_is_refused() -> None:
 def test_workers_of_the_user_help(tmp_path: Path) -> None:
     make_study(tmp_path, Sleepy())
     with Store(tmp_path, write=True) as store:
-        queue.enqueue(store, [a_network()], KEY)
+        queue.enqueue(store, [(a_network(), KEY)])
         helper = threading.Thread(
             target=workers.work, args=(tmp_path,), kwargs={"max_trainings": 1}
         )

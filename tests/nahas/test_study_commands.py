@@ -363,7 +363,7 @@ def test_a_worker_started_by_hand_outlives_its_trainings(tmp_path):
     wide = [replace(PUBLISHED["MobileNetV2"], stem_filters=8 * i) for i in range(1, 17)]
     with Store(folder, write=True) as store:
         for network in wide:
-            queue.enqueue(store, [str(network)], study.config["oracle_key"])
+            queue.enqueue(store, [(str(network), study.config["oracle_key"])])
         known = len(store.trainings())
     with by_hand(folder) as worker, Store(folder) as store:
         wait_for(lambda: len(store.trainings()) == known + len(wide), worker)
@@ -384,7 +384,7 @@ def test_a_worker_that_leaves_gives_its_training_back(tmp_path):
     study = Study.open(folder)
     key, network = study.config["oracle_key"], str(PUBLISHED["MobileNetV2"])
     with Store(folder, write=True) as store:
-        queue.enqueue(store, [network], key)
+        queue.enqueue(store, [(network, key)])
         with by_hand(folder) as worker:
             wait_for(lambda: queue.leases(store), worker)
             worker.send_signal(signal.SIGINT)
@@ -393,7 +393,7 @@ def test_a_worker_that_leaves_gives_its_training_back(tmp_path):
         while queue.leases(store):
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        assert network in queue.queued(store, key)
+        assert (network, key) in queue.queued(store)
         with store.reading() as connection:  # no death was counted
             query = "SELECT max(attempts) FROM training"
             assert connection.exec_driver_sql(query).scalar_one() == 0
