@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nahas.train import tfds_source
 from nahas.train.pictures import Files, Pictures, folder_of_classes
 from nahas.train.sources import (
     DATASETS,
     SPLITS,
+    TFDS,
     DatasetError,
     checked,
     fingerprint,
@@ -31,6 +33,7 @@ Images = NDArray[np.uint8] | Pictures
 """An array, or what is one to its readers and lies in files."""
 
 _Labelled = tuple[Images, NDArray[np.int64]]
+_InFiles = tuple[Pictures, NDArray[np.int64]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,10 +96,11 @@ def load(name: str, resolution: int | None = None) -> Dataset:
             x_test and y_test: square images [N, H, H] or [N, H, H, C], uint8 or floats
             from 0 to 1, and integer labels from 0; or that of a folder with a folder of
             pictures for each class, or with such folders train and, where there are
-            any, val and test. Pictures stay in their files, and are read when a batch
-            takes them.
+            any, val and test; or "tfds:NAME", a data set of TensorFlow Datasets such
+            as tfds:imagenet2012. Pictures of the last two stay in their files, and are
+            read when a batch takes them.
         resolution: Rows and columns to average (or repeat) the pixels to; the images'
-            own if None. A folder's must be given.
+            own if None. That of pictures in files must be given.
 
     Returns:
         The data set. One without a test split of its own gives a fifth of each class to
@@ -109,11 +113,11 @@ def load(name: str, resolution: int | None = None) -> Dataset:
         DatasetError: If the name is unknown, a download is impossible or a file is not
             as described.
     """
-    known = name in DATASETS or name.endswith(".npz") or Path(name).is_dir()
-    if not known:
+    known = name in DATASETS or name.endswith(".npz") or name.startswith(TFDS)
+    if not known and not Path(name).is_dir():
         raise DatasetError(
-            f"`data` must be one of {', '.join(DATASETS)}, or the path of a .npz file "
-            f"or of a folder. Received {name!r}."
+            f"`data` must be one of {', '.join(DATASETS)}, the path of a .npz file or "
+            f"of a folder, or {TFDS}NAME. Received {name!r}."
         )
     return _load(name, resolution, fingerprint(name))
 
@@ -122,8 +126,8 @@ def load(name: str, resolution: int | None = None) -> Dataset:
 def _load(name: str, resolution: int | None, content: str) -> Dataset:
     """`load`, remembered for as long as the content is the same."""
     del content
-    if name not in DATASETS and Path(name).is_dir():
-        return _from_folder(name, resolution)
+    if name.startswith(TFDS) or (name not in DATASETS and Path(name).is_dir()):
+        return _in_files(name, resolution)
     licence, read = DATASETS.get(name, ("the owner's", read_npz))
     known, own_test = read(name)
     test = None if own_test is None else checked(name, *own_test)
@@ -134,27 +138,35 @@ def _load(name: str, resolution: int | None, content: str) -> Dataset:
     )
 
 
-def _from_folder(name: str, resolution: int | None) -> Dataset:
-    """Of pictures in folders of their classes."""
+def _in_files(name: str, resolution: int | None) -> Dataset:
+    """Of pictures in folders of their classes, or in records of TFDS."""
     if resolution is None:
         raise DatasetError(
-            "`resolution` must be given for a folder of pictures. Received none "
+            "`resolution` must be given for pictures in files. Received none "
             f"(for {name})."
         )
-    root = Path(name)
+    if name.startswith(TFDS):
+        found, classes = tfds_source.read(name, resolution)
+    else:
+        found, classes = _from_folder(Path(name), resolution)
+    test = found.get("test", found.get("val"))
+    validation = found.get("val") if "test" in found else None
+    splits = _splits(found["train"], validation, test)
+    return Dataset(name, "the owner's", classes, *splits)
+
+
+def _from_folder(root: Path, resolution: int) -> tuple[dict[str, _InFiles], int]:
+    """Pictures of each split, and how many classes there are."""
     whole = not (root / "train").is_dir()
     classes: tuple[str, ...] | None = None
-    found: dict[str, _Labelled] = {}
+    found: dict[str, _InFiles] = {}
     for split in SPLITS:
         folder = root if whole else root / split
         if folder.is_dir() and (not whole or split == "train"):
             paths, labels, classes = folder_of_classes(folder, classes)
             rows = np.arange(len(paths))
             found[split] = Pictures(Files(paths), rows, resolution), labels
-    test = found.get("test", found.get("val"))
-    validation = found.get("val") if "test" in found else None
-    splits = _splits(found["train"], validation, test)
-    return Dataset(name, "the owner's", len(classes or ()), *splits)
+    return found, len(classes or ())
 
 
 def _splits(

@@ -19,6 +19,9 @@ Arrays = tuple[NDArray[Any], NDArray[Any]]
 Reader = Callable[[str], tuple[Arrays, Arrays | None]]
 """From the name of a data set to its training images and, where it has, its test's."""
 
+TFDS = "tfds:"
+"""What the name of a data set of TensorFlow Datasets begins with."""
+
 SPLITS = ("train", "val", "test")
 """Folders that a folder of pictures may hold, before those of the classes."""
 
@@ -33,11 +36,16 @@ class DatasetError(ValueError):
 def fingerprint(name: str) -> str:
     """The name of a data set, with a hash of its content where it is a file.
 
-    Of a folder, which may be large, it is a hash of the files' names and sizes.
+    Of a folder, which may be large, it is a hash of the files' names and sizes; of a
+    data set of TFDS it is its version.
 
     Raises:
-        DatasetError: If the file cannot be read.
+        DatasetError: If the file cannot be read, or TFDS has no such data set.
     """
+    if name.startswith(TFDS):
+        from nahas.train.tfds_source import version_of
+
+        return version_of(name)
     if name not in DATASETS and Path(name).is_dir():
         return f"{name}#{_listed(name, _changed_ns(Path(name)))}"
     if not name.endswith(".npz"):
@@ -116,7 +124,7 @@ def read_npz(path: str) -> tuple[Arrays, Arrays]:
 def _unreadable(path: str, error: Exception) -> DatasetError:
     return DatasetError(
         f"`data` must be a readable .npz file without pickled objects. Received "
-        f"{path!r} ({_one_line(error)})."
+        f"{path!r} ({one_line(error)})."
     )
 
 
@@ -175,7 +183,7 @@ def _keras(name: str) -> tuple[Arrays, Arrays]:
             train, test = getattr(keras.datasets, name).load_data()
     except Exception as error:  # Keras raises a bare Exception where a download fails
         raise DatasetError(
-            f"`{name}` could not be downloaded ({_one_line(error)}). Put it where "
+            f"`{name}` could not be downloaded ({one_line(error)}). Put it where "
             "Keras keeps it (KERAS_HOME, by default ~/.keras/datasets), or name a "
             f".npz file with {', '.join(_NPZ_KEYS)}, or use mnist5k, which needs no "
             "download."
@@ -194,7 +202,8 @@ def _socket_timeout() -> Iterator[None]:
         socket.setdefaulttimeout(before)
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """What an error says, or its kind, in a line."""
     return " ".join(str(error).split()) or type(error).__name__
 
 

@@ -133,7 +133,7 @@ def test_folders_that_are_none_of_classes(tmp_path, made, said):
 
 
 def test_a_folder_needs_a_resolution(classes):
-    with pytest.raises(DatasetError, match="`resolution` must be given for a folder"):
+    with pytest.raises(DatasetError, match="`resolution` must be given for pictures"):
         load(str(classes))
 
 
