@@ -113,8 +113,9 @@ def _add_search(commands: Any) -> None:
         "--accuracy", metavar="NAME",
         help="where accuracies come from: proxy (trainings), imagenet-predictor "
         "(instant; by default space b0, 2000 trials of evolution and no workers), "
-        "table:FILE (NAS-Bench-Macro's), one-shot:FOLDER (of `nahas one-shot`), or "
-        "module:name (default: proxy)",
+        "table:FILE (NAS-Bench-Macro's), one-shot:FOLDER (of `nahas one-shot`), "
+        "fitted:STUDY (predicted from its trainings; or a file with columns network "
+        "and accuracy), or module:name (default: proxy)",
     )  # fmt: skip
     search.add_argument(
         "--tailor", metavar="NAME",

@@ -28,9 +28,12 @@ from nahas.policy_row import make_policy_row
 from nahas.search_space.joint import PREFIX, Candidate
 from nahas.search_space.network import Network
 from nahas.study_platform import KEY
+from nahas.train.fitted import Fitted
 from nahas.train.imagenet_predictor import ImagenetPredictor
 
-_PREDICTOR = describe(ImagenetPredictor())["class"]
+_PREDICTORS = {
+    describe(oracle)["class"] for oracle in (ImagenetPredictor(), Fitted(""))
+}
 REFERENCES = "references.json"
 TEST = "test.json"
 SUMMARY = "summary.json"
@@ -128,17 +131,20 @@ def summary(study: Study) -> dict[str, Any]:
 def _scale(study: Study, best: Mapping[str, Any] | None) -> str:
     """What the accuracies mean where they are not of trainings; else empty."""
     described = study.config.get("oracle")
-    if not isinstance(described, dict) or described.get("class") != _PREDICTOR:
+    if not isinstance(described, dict) or described.get("class") not in _PREDICTORS:
         return ""
-    oracle = rebuild(described)
-    assert isinstance(oracle, ImagenetPredictor)
-    if best is None:
-        return oracle.scale
-    ends = oracle.interval(np.array([best["accuracy"]]))
+    try:
+        oracle = rebuild(described)
+        assert isinstance(oracle, ImagenetPredictor | Fitted)
+        if best is None:
+            return oracle.scale
+        ends = oracle.interval(np.array([best["accuracy"]]))
+    except ValueError as error:  # what it was fitted on is gone
+        return str(error)
     low, high = (percent(float(end[0])) for end in ends)
     return (
-        f"{oracle.scale} Of random networks predicted like the best, 90 % lie within "
-        f"{low} to {high}; the best of many is likely to be overrated."
+        f"{oracle.scale} Of networks predicted like the best, 90 % lie within {low} "
+        f"to {high}; the best of many is likely to be overrated."
     )
 
 

@@ -57,8 +57,8 @@ class SearchConfig:
             (docs/modes.md).
         oracle: "proxy" (the `[training]` section), "imagenet-predictor" (for spaces
             "b0" and "b0-stages"), `table:FILE` (a table of NAS-Bench-Macro's
-            accuracies), `one-shot:FOLDER` (weights that `nahas one-shot` trained) or
-            `module:name` of an oracle.
+            accuracies), `one-shot:FOLDER` (weights that `nahas one-shot` trained),
+            `fitted:STUDY` (predicted from its trainings) or `module:name` of an oracle.
         minimise: "energy", "latency", "edp" (energy x latency), "edap" (that x area) or
             weights such as "energy=1,area=0.5": the least of that, with an accuracy of
             at least `limits.min_accuracy`, is sought in place of the highest reward.

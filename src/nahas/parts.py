@@ -6,6 +6,7 @@ and in the workers.
 
 import importlib
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -32,6 +33,7 @@ from nahas.search_space.network_spaces import NETWORK_SPACES
 from nahas.search_space.oracle import Oracle
 from nahas.search_space.space import SearchSpace
 from nahas.search_space.tailor import tailor
+from nahas.train.fitted import Fitted
 from nahas.train.imagenet_predictor import ImagenetPredictor
 from nahas.train.shared_weights import OneShot
 from nahas.train.table import TableOracle
@@ -42,10 +44,19 @@ TABLE = "table:"
 """What the name of an oracle begins with that is a table's file."""
 ONE_SHOT = "one-shot:"
 """The same of a folder of shared weights."""
-ORACLES = ("proxy", PREDICTOR, f"{TABLE}FILE", f"{ONE_SHOT}FOLDER")
+FITTED = "fitted:"
+"""The same of a study, or of a file, with trainings to predict from."""
+ORACLES = (
+    "proxy", PREDICTOR, f"{TABLE}FILE", f"{ONE_SHOT}FOLDER", f"{FITTED}STUDY"
+)  # fmt: skip
 
 SWEEP = "sweep-"
 """What the name of a controller begins with whose accelerators are swept."""
+
+
+_IN_FILES: dict[str, Callable[[str], Oracle]] = {
+    TABLE: TableOracle, ONE_SHOT: OneShot, FITTED: Fitted
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -262,14 +273,11 @@ def make_oracle(
     if ":" not in name:
         _check_known(name, ORACLES, place)
         return ImagenetPredictor() if name == PREDICTOR else config.training
-    if name.startswith(TABLE):
-        table = TableOracle(name.removeprefix(TABLE))
-        _ = table.key  # a missing one would fail every trial
-        return table
-    if name.startswith(ONE_SHOT):
-        shared = OneShot(name.removeprefix(ONE_SHOT))
-        _ = shared.key
-        return shared
+    for prefix, kind in _IN_FILES.items():
+        if name.startswith(prefix):
+            found = kind(name.removeprefix(prefix))
+            _ = found.key  # a missing one would fail every trial
+            return found
     made = _made(named_object(name, place))
     if not isinstance(made, Oracle):
         raise TypeError(
