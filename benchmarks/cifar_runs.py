@@ -1,0 +1,95 @@
+"""What the experiments on CIFAR-10 share: its images, sizes, recipes and commands.
+
+Networks are shown images of 16x16 at a quarter of their width, and keep their choices:
+the rule of `Network.proxy`, the same for all. Everything is done by the commands that a
+user has, each in a process of its own; what a folder under runs/ holds is not done
+again, so that a script that was interrupted goes on.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from oracles import unpacked
+from page import ROOT
+
+from nahas.controller.pool import thread_limits
+
+RUNS = ROOT / "runs" / "cifar"
+RESOLUTION, WIDTH = 16, 0.25
+SIZE = ("--resolution", str(RESOLUTION), "--width", str(WIDTH))
+PROXY = (
+    f"training.resolution={RESOLUTION}", f"training.width={WIDTH}",
+    "training.images=10000", "training.epochs=1", "training.batch=64",
+    "training.learning_rate=0.05",
+)  # fmt: skip
+"""Of a multi-trial search: what a training of each network is."""
+FINAL = ("final.epochs=12", "final.operations=0", "final.crop=2", "final.batch=64")
+"""Of what was found and of its rivals."""
+
+
+def settings(*words: str) -> list[str]:
+    """The words of `--set`."""
+    return [part for word in words for part in ("--set", word)]
+
+
+def images(data: Path) -> str:
+    """CIFAR-10 as a file that the commands read."""
+    return unpacked(data)
+
+
+def run(*words: str, log: Path) -> str:
+    """What a command prints; its progress goes to a file.
+
+    Raises:
+        RuntimeError: If it fails.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a") as file:
+        found = subprocess.run(
+            [sys.executable, "-m", "nahas", *words], check=False, text=True,
+            env=os.environ | thread_limits(1), stdout=subprocess.PIPE, stderr=file,
+        )  # fmt: skip
+    if found.returncode:
+        last = log.read_text().strip().splitlines()[-1:]
+        raise RuntimeError(f"nahas {' '.join(words)}: {last} (in {log})")
+    return found.stdout
+
+
+def nahas(*words: str, log: Path) -> Any:
+    """What a command says in JSON; as `run`."""
+    return json.loads(run(*words, "--json", log=log))
+
+
+def kept(path: Path, make: Callable[[], Any]) -> Any:
+    """What a file holds; made and written where it is not there."""
+    if not path.exists():
+        found = make()
+        draft = path.with_suffix(".draft")
+        draft.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(json.dumps(found, indent=2))
+        draft.replace(path)
+    return json.loads(path.read_text())
+
+
+def at_once(jobs: Sequence[Callable[[], Any]], count: int) -> list[Any]:
+    """The results of jobs, so many of which run at a time."""
+    with ThreadPoolExecutor(count) as pool:
+        return [future.result() for future in [pool.submit(job) for job in jobs]]
+
+
+def retrained(
+    what: Sequence[str], data: Path, folder: Path, *, seeds: int, workers: int
+) -> list[dict[str, Any]]:
+    """Final trainings of networks, pairs or published ones, by `FINAL`."""
+    found: list[dict[str, Any]] = nahas(
+        "train", *what, "--data", images(data), *SIZE, *settings(*FINAL),
+        "--seeds", str(seeds), "--workers", str(workers), "--folder", str(folder),
+        log=folder / "commands.txt",
+    )  # fmt: skip
+    return found
