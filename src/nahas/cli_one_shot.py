@@ -61,8 +61,8 @@ def add_fidelity(parser: argparse.ArgumentParser, folder: str) -> None:
     """Adds what all trainings of shared weights are asked for."""
     parser.add_argument(
         "--data", metavar="NAME", required=True,
-        help="images: cifar10, fashion_mnist, mnist5k ..., a .npz file, or a folder "
-        "with one of pictures for each class",
+        help="images: cifar10, fashion_mnist, mnist5k ..., a .npz file, a folder with "
+        "one of pictures for each class, or tfds:NAME",
     )  # fmt: skip
     parser.add_argument(
         "--resolution", type=int, metavar="PIXELS", default=16,

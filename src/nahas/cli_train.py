@@ -50,8 +50,8 @@ def add_commands(commands: Any) -> None:
     )  # fmt: skip
     train.add_argument(
         "--data", metavar="NAME", required=True,
-        help="images: cifar10, fashion_mnist, mnist5k ..., a .npz file, or a folder "
-        "with one of pictures for each class",
+        help="images: cifar10, fashion_mnist, mnist5k ..., a .npz file, a folder with "
+        "one of pictures for each class, or tfds:NAME",
     )  # fmt: skip
     train.add_argument(
         "--trial", metavar="N", default="best",
