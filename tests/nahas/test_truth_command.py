@@ -87,7 +87,7 @@ def test_limits_that_nothing_keeps_are_said(capsys, tmp_path, table):
         (["search", "--accuracy", "table:nowhere.csv"], "No such file"),
         (
             ["search", "--accuracy", "tables"],
-            "predictor, table:FILE, one-shot:FOLDER or module:",
+            "predictor, table:FILE, one-shot:FOLDER, ",
         ),
     ],
 )

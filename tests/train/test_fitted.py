@@ -10,6 +10,7 @@ from scipy.stats import kendalltau
 from nahas.search_space.network import Block, Network
 from nahas.search_space.network_spaces import NETWORK_SPACES
 from nahas.search_space.oracle import Oracle
+from nahas.train import fitted
 from nahas.train.fitted import LEAST, Fitted, FittedError, Model, features
 
 SPACE = NETWORK_SPACES["s2"]()
@@ -127,12 +128,13 @@ def test_several_trainings_of_a_network_count_as_their_mean(tmp_path):
     np.testing.assert_allclose(once.evaluate(known).accuracy, twice.accuracy, atol=1e-4)
 
 
-def test_many_trainings_are_used_though_few_tune_the_kernel():
-    known = networks(450, 4)
+def test_many_trainings_are_used_though_few_tune_the_kernel(monkeypatch):
+    monkeypatch.setattr(fitted, "_TUNED", 50)
+    known = networks(90, 4)
     accuracy = np.array([worth(network) for network in known])
-    accuracy[420:] = 0.2  # they would pull their like down
-    mean, _ = Model(known, accuracy)(known[420:])
-    whole, _ = Model(known[:420], accuracy[:420])(known[420:])
+    accuracy[60:] = 0.2  # they would pull their like down
+    mean, _ = Model(known, accuracy)(known[60:])
+    whole, _ = Model(known[:60], accuracy[:60])(known[60:])
     assert mean.mean() < whole.mean() - 0.02
 
 
