@@ -13,7 +13,7 @@ from fault_bench import PROCESSES, TRIALS, Bench, Row, new_bench, shown
 from toys import toy_faults
 
 from nahas.controller import pages
-from nahas.controller.ledger import Progress
+from nahas.controller.progress import Progress
 from nahas.controller.rows import StudyError
 from nahas.controller.salvage import salvage
 from nahas.controller.store import FILE

@@ -35,7 +35,7 @@ from fault_bench import (
 from page import ROOT, command, cores, made_with, table, write_csv
 from toys import toy_faults, toy_processes, toy_study
 
-from nahas.controller.ledger import Progress
+from nahas.controller.progress import Progress
 from nahas.controller.ray_pool import TASK
 from nahas.controller.rows import StudyError
 

@@ -18,7 +18,8 @@ from scipy import stats
 from nahas.config import load
 from nahas.controller.search import search
 from nahas.controller.study import Study
-from nahas.parts import make_controller, make_oracle, make_space
+from nahas.oracles import make_oracle
+from nahas.parts import make_controller, make_space
 
 CONTROLLERS = ("random", "evolution", "ppo")
 RESULTS = ROOT / "results" / "quickstart"

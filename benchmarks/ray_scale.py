@@ -22,7 +22,7 @@ from page import ROOT, WIDTH, command, cores, made_with, table, write_csv
 from sleeping_oracle import Sleeping
 from toys import toy_processes
 
-from nahas.controller.ledger import Progress
+from nahas.controller.progress import Progress
 from nahas.controller.random_search import RandomSearch
 from nahas.controller.ray_pool import TASK
 from nahas.controller.reward import Reward

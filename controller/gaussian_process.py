@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nahas.controller.blas import one_thread
+from nahas.accelerator.blas import one_thread
 
 Array = NDArray[np.float64]
 

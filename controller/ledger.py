@@ -10,7 +10,6 @@ order.
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Self, cast
 
 import numpy as np
@@ -21,6 +20,7 @@ from nahas.controller import training_queue as queue
 from nahas.controller.judgement import Task, judge_all
 from nahas.controller.outcome import finite
 from nahas.controller.pool import Runner
+from nahas.controller.progress import Progress
 from nahas.controller.proposal import Proposal
 from nahas.controller.rows import Record, StudyError, Training, training_key
 from nahas.controller.screening import Screened, share_better
@@ -30,37 +30,6 @@ from nahas.controller.trial import Score, Trial
 # A failed training breaks no limit; without a violation it would pass for the best of
 # the infeasible, and for no worse than the worst feasible.
 _FAILED_VIOLATION = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a search stands.
-
-    Attributes:
-        done: Trials settled, those of earlier runs included.
-        total: Trials asked for.
-        trained: Trials of each status, as in `Trial`.
-        reused: See `trained`.
-        screened: See `trained`.
-        rejected: See `trained`.
-        infeasible: See `trained`.
-        failed: See `trained`.
-        best_reward: Highest reward of a feasible trial.
-        running: Proposals that wait for a training.
-        eta_seconds: Time that the rest should take; None until a trial is settled.
-    """
-
-    done: int
-    total: int
-    trained: int
-    reused: int
-    screened: int
-    rejected: int
-    infeasible: int
-    failed: int
-    best_reward: float | None
-    running: int
-    eta_seconds: float | None
 
 
 class TimeUpError(Exception):
@@ -109,6 +78,8 @@ class Ledger:
         self._known: dict[queue.Asked, Training] = {}
         # By oracle that screens: numbers and scores of the trials that it judged.
         self._scored: dict[str, list[tuple[int, Screened]]] = defaultdict(list)
+        # By network: the trial that first had its accuracy by the last oracle.
+        self._first: dict[str, int] = {}
         # Queued before the runner's next step, in one transaction: it is idle until
         # then, and a lost one is asked for again by the replay.
         self._unqueued: list[queue.Asked] = []
@@ -187,12 +158,15 @@ class Ledger:
         for (number, choices), judgement in zip(proposals, judged, strict=True):
             proposal = Proposal(number, tuple(choices.tolist()), judgement)
             if judgement.status is None:
+                seen = number - self._window
+                if self._first.get(judgement.network, number) <= seen:
+                    proposal.rung = len(self._oracles) - 1  # its accuracy is known
                 self._ask(proposal)
             self._open.append(proposal)
 
     def _ask(self, proposal: Proposal) -> None:
         """Asks the next oracle, unless that has been asked for the network."""
-        oracle = self._oracles[len(proposal.scores)]
+        oracle = self._oracles[proposal.rung]
         asked = proposal.judgement.network, oracle
         if asked not in self._asked:
             self._asked.add(asked)
@@ -230,7 +204,7 @@ class Ledger:
 
     def _last(self, proposal: Proposal) -> Training | None:
         """The training that ends a proposal's climb: the last oracle's, or a failed."""
-        oracle = self._oracles[len(proposal.scores)]
+        oracle = self._oracles[proposal.rung]
         training = self._known.get((proposal.judgement.network, oracle))
         if training is None or oracle == self._oracles[-1]:
             return training
@@ -240,7 +214,7 @@ class Ledger:
         """Reads which trainings that open proposals wait for are finished."""
         unknown = [p for p in self._open if p.judgement.status is None]
         waiting = [proposal for proposal in unknown if proposal.screened is None]
-        asked = {(p.judgement.network, self._oracles[len(p.scores)]) for p in waiting}
+        asked = {(p.judgement.network, self._oracles[p.rung]) for p in waiting}
         finished = self._store.finished(
             [training_key(*one) for one in asked - self._known.keys()]
         )
@@ -252,18 +226,18 @@ class Ledger:
         """Takes a proposal as far as the cheaper oracles' trainings allow."""
         rules = self._task.screening
         while rules and proposal.screened is None and not self._last(proposal):
-            rung = len(proposal.scores)
-            asked = proposal.judgement.network, self._oracles[rung]
-            training = self._known.get(asked)
+            oracle = self._oracles[proposal.rung]
+            training = self._known.get((proposal.judgement.network, oracle))
             if training is None:
                 return
             accuracy = cast(float, training.outcome.accuracy)
             proposal.charge(training)
             score = Score(accuracy, self._reward(proposal, accuracy))
             proposal.scores.append(score)
+            proposal.rung += 1
             one = Screened.of(score, proposal.judgement.costs)
             seen = proposal.number - self._window
-            scored = self._scored[self._oracles[rung]]
+            scored = self._scored[oracle]
             before = [other for number, other in scored if number <= seen]
             share = share_better(one, before, rules.by)
             if share >= rules.keep:
@@ -314,6 +288,8 @@ class Ledger:
     def _settle(self, record: Record) -> None:
         trial = record.trial
         self._trials.append(trial)
+        if trial.accuracy is not None:
+            self._first.setdefault(record.network, trial.number)
         for oracle, score in zip(self._oracles, trial.scores, strict=False):
             self._scored[oracle].append((trial.number, Screened.of(score, trial)))
         self._statuses[trial.status] += 1

@@ -35,6 +35,13 @@ def rows(path: Path) -> Iterator[tuple[int, list[Value]]]:
             yield from _leaf_rows(page, _FILE_HEADER_BYTES if number == 1 else 0, image)
 
 
+def user_version(path: Path) -> int:
+    """The version in a file's header, whether or not that is sound."""
+    with path.open("rb") as file:
+        header = file.read(_FILE_HEADER_BYTES)
+    return int.from_bytes(header[60:64])
+
+
 def _file_pages(path: Path) -> dict[int, bytes]:
     data = path.read_bytes()
     starts = range(0, len(data), PAGE_BYTES)

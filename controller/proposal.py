@@ -16,6 +16,7 @@ class Proposal:
         choices: One a knob.
         judgement: What is known without a training.
         first: Oracles that it asked before any other proposal did.
+        rung: Place of the oracle that is asked, the cheapest's being 0.
         scores: By the cheaper oracles.
         seconds: Of the trainings behind the scores, those that it was first to ask for.
         screened: Its trial, once it is put aside.
@@ -25,6 +26,7 @@ class Proposal:
     choices: tuple[int, ...]
     judgement: Judgement
     first: set[str] = field(default_factory=set)
+    rung: int = 0
     scores: list[Score] = field(default_factory=list)
     seconds: float = 0.0
     screened: Trial | None = None

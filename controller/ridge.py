@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nahas.controller.blas import one_thread
+from nahas.accelerator.blas import one_thread
 
 Array = NDArray[np.float64]
 Choices = NDArray[np.int64]

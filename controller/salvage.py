@@ -50,13 +50,16 @@ def salvage(damaged: str | Path, new: str | Path) -> Salvaged:
 
     Raises:
         StudyError: If the damaged study is being driven or has no readable
-            configuration, or if `new` holds a study.
+            configuration, if another nahas wrote it, or if `new` holds a study.
     """
     source, target = Path(damaged), Path(new)
     if not (source / store.FILE).is_file():
         raise StudyError(f"`{source}` must hold a {store.FILE}; it has none.")
     if (target / CONFIG).exists() or (target / store.FILE).exists():
         raise StudyError(f"`{target}` must be a new folder. It holds a study.")
+    version = pages.user_version(source / store.FILE)
+    if 0 < version < store.SCHEMA_VERSION:
+        raise store.foreign(source / store.FILE, version)
     with driving(source), driving(target):
         config = read_config(source)
         records, trainings = _sound_rows(source / store.FILE)

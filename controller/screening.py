@@ -9,7 +9,7 @@ a seed finds does not depend on which training ends first.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, isfinite
+from math import inf
 from typing import Literal, Protocol, get_args
 
 import numpy as np
@@ -48,6 +48,7 @@ class Screening:
             away in turn.
 
     Raises:
+        TypeError: If the oracles are none.
         ValueError: If there is no oracle, two have one key, or a value is out of range.
     """
 
@@ -56,13 +57,20 @@ class Screening:
     by: By = "reward"
 
     def __post_init__(self) -> None:
+        if not isinstance(self.oracles, tuple) or not all(
+            isinstance(oracle, Oracle) for oracle in self.oracles
+        ):
+            raise TypeError(
+                "`oracles` must be a tuple of oracles, which have `key` and `evaluate`. "
+                f"Received {self.oracles!r} (in screening)."
+            )
         keys = [oracle.key for oracle in self.oracles]
         if not keys or len(set(keys)) < len(keys):
             raise ValueError(
                 "`oracles` must be one or more, all different. Received "
                 f"{len(keys)}, of {len(set(keys))} kinds (in screening)."
             )
-        if not (isfinite(self.keep) and 0 < self.keep < 1):
+        if not isinstance(self.keep, float) or not 0 < self.keep < 1:
             raise ValueError(
                 f"`keep` must be above 0 and below 1. Received {self.keep!r} "
                 "(in screening.keep)."

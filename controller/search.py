@@ -25,10 +25,11 @@ from nahas.controller.controller import Controller, Informed, check_count
 from nahas.controller.description import describe, rebuild
 from nahas.controller.engine import make_runner
 from nahas.controller.judgement import Reject, RewardFunction, Task
-from nahas.controller.ledger import Ledger, Progress, TimeUpError
+from nahas.controller.ledger import Ledger, TimeUpError
 from nahas.controller.pool import COMMAND
+from nahas.controller.progress import Progress
 from nahas.controller.ray_cluster import check_engine
-from nahas.controller.reward import Limits
+from nahas.controller.reward import Least, Limits
 from nahas.controller.rows import StudyError
 from nahas.controller.screening import Screening, check_together
 from nahas.controller.store import Store
@@ -113,6 +114,11 @@ def search(
     check_engine(engine, address)
     oracles = [*(screening.oracles if screening else ()), asked]
     check_together(oracles)
+    if screening and screening.by == "reward" and isinstance(reward, Least):
+        raise ValueError(
+            "`by` must be 'front' where costs are minimised: their reward says nothing "
+            "of accuracy. Received 'reward' (in screening.by)."
+        )
     workers = _worker_count(oracles, workers, window, engine)
     description = {
         "space": _space(space),

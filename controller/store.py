@@ -134,6 +134,7 @@ class Store:
             StudyError: If a row is damaged or missing.
         """
         with self.reading() as connection:
+            self._version(connection)
             found = connection.execute(sa.select(TRIAL).order_by(TRIAL.c.number)).all()
         records = [rows.sound_record(tuple(row)) for row in found]
         for expected, record in enumerate(records, start=1):
@@ -146,6 +147,7 @@ class Store:
         number = sa.func.count().label("number")
         query = sa.select(TRIAL.c.status, number).group_by(TRIAL.c.status)
         with self.reading() as connection:
+            self._version(connection)
             return {row.status: row.number for row in connection.execute(query)}
 
     def add_trainings(self, trainings: Iterable[Training]) -> None:
@@ -190,10 +192,7 @@ class Store:
     def _version(self, connection: sa.Connection) -> int:
         version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
         if version not in (0, SCHEMA_VERSION):
-            raise StudyError(
-                f"{self.path} must have schema version {SCHEMA_VERSION}. Received "
-                f"{version}. Open it with the nahas that wrote it."
-            )
+            raise foreign(self.path, version)
         return int(version)
 
     def _finished(self, row: tuple[Any, ...]) -> Training | None:
@@ -218,6 +217,14 @@ class Store:
         if any(sign in text for sign in _DAMAGE):
             self.refuse(text, error)
         raise StudyError(f"{self.path} cannot be used: {text}.") from error
+
+
+def foreign(path: Path, version: int) -> StudyError:
+    """The error of a file that another nahas wrote."""
+    return StudyError(
+        f"{path} must have schema version {SCHEMA_VERSION}. Received {version}. Open "
+        "it with the nahas that wrote it."
+    )
 
 
 def _logged(path: Path) -> bool:

@@ -49,12 +49,20 @@ def work(
         How many trainings were done.
 
     Raises:
-        StudyError: If there is no study, or it cannot be written.
+        StudyError: If there is no study, it cannot be written, or its oracles'
+            files have changed.
         ValueError: If one of the study's oracles cannot be rebuilt.
     """
     study = Study.open(folder)
     config = study.config
     asked = {oracle.key: oracle for oracle in oracles or rebuilt_oracles(config)}
+    for key in (config["oracle_key"], *config.get("screening_keys", ())):
+        if key not in asked:
+            raise StudyError(
+                f"What says how accurate a network is must be as the study in {folder} "
+                f"began with it, {key!r}. Received {', '.join(asked)}: its files have "
+                "changed. Put them back."
+            )
     timeout = float(config["timeout_seconds"])
     owner = owner_name()
     done = 0

@@ -102,9 +102,9 @@ def train_final(
     import keras
 
     before = keras.config.dtype_policy()
+    fit.seed_everything(seed)  # first, for it sets the policy back
     keras.config.set_dtype_policy(recipe.precision)
     try:
-        fit.seed_everything(seed)
         model = build_model(network, dropout=recipe.dropout, drop_path=recipe.drop_path)
     finally:
         keras.config.set_dtype_policy(before)
@@ -119,8 +119,10 @@ def train_final(
 def training_key(
     network: Network, data: Dataset, recipe: FinalRecipe, seed: int
 ) -> str:
-    """What tells a training from others."""
-    return json.dumps([str(network), fingerprint(data.name), asdict(recipe), seed])
+    """What tells a training from others; what follows it, tuning, is no part of it."""
+    asked = asdict(recipe)
+    del asked["int8_epochs"]
+    return json.dumps([str(network), fingerprint(data.name), asked, seed])
 
 
 def run_epochs(

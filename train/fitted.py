@@ -10,7 +10,7 @@ without the line do (benchmarks/oracles.py).
 import csv
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
+from nahas.accelerator.blas import one_thread
 from nahas.search_space.network import Network
 from nahas.search_space.oracle import Estimate
 
@@ -64,9 +65,12 @@ class Fitted:
         path: Of comma-separated values with the columns `network`, a text, and
             `accuracy`, a fraction; rows without one do not count. Of a folder, such as
             a study's, it is the file `trials.csv`.
+        digest: Hash of what it must say; "" for whatever it says. A study keeps it
+            (`pinned`), so that its accuracies stay those of one file.
     """
 
     path: str
+    digest: str = ""
     instant: ClassVar[bool] = True
     trainings_per_process: ClassVar[int] = 0
 
@@ -109,7 +113,19 @@ class Fitted:
         mean, deviation = model(networks)
         return Estimate(mean, deviation, np.zeros(len(mean)), ("",) * len(mean))
 
+    def pinned(self) -> "Fitted":
+        """The oracle of what the file says now.
+
+        Raises:
+            FittedError: As `key`.
+        """
+        return replace(self, digest=self._read().digest)
+
     def _read(self) -> "Known":
+        return _pinned(self.path, self.digest) if self.digest else self._now()
+
+    def _now(self) -> "Known":
+        """What the file says."""
         path = Path(self.path)
         path = path / _TRIALS if path.is_dir() else path
         try:
@@ -164,7 +180,7 @@ class Model:
             + WhiteKernel(0.1)
         )
         self._process = GaussianProcessRegressor(kernel, normalize_y=True)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), one_thread():
             # A scale at its bound: a part of the kernel that these networks lack.
             warnings.simplefilter("ignore")
             self._process.fit(inputs[:_TUNED], -np.log(error[:_TUNED]))
@@ -175,7 +191,8 @@ class Model:
     def __call__(self, networks: Sequence[Network]) -> tuple[Floats, Floats]:
         """Predicted accuracies [B] and their deviations."""
         rows = self._scaled(features(networks))
-        worth, doubt = self._process.predict(rows, return_std=True)
+        with one_thread():
+            worth, doubt = self._process.predict(rows, return_std=True)
         error = np.exp(-np.maximum(worth, 0.0))
         return 1 - error, error * doubt  # to first order
 
@@ -214,12 +231,23 @@ def features(networks: Sequence[Network]) -> Floats:
 
 
 @lru_cache(maxsize=4)
+def _pinned(path: str, digest: str) -> Known:
+    """What a file said when it was first read in this process, if that is as hashed."""
+    found = Fitted(path)._now()
+    if found.digest != digest:
+        raise _unreadable(
+            path, "it says something else than when the study began; put it back"
+        )
+    return found
+
+
+@lru_cache(maxsize=4)
 def _read(path: str, modified_ns: int, size: int) -> Known:
     """What a file says; time and size tell when to read it again."""
     del modified_ns, size
     found: dict[str, list[float]] = {}
     try:
-        with Path(path).open(encoding="utf-8", newline="") as file:
+        with Path(path).open(encoding="utf-8-sig", newline="") as file:
             lines = csv.DictReader(file)
             missing = {"network", "accuracy"} - set(lines.fieldnames or ())
             if missing:
@@ -228,7 +256,7 @@ def _read(path: str, modified_ns: int, size: int) -> Known:
                 )
             for number, row in enumerate(lines, start=2):
                 if row["accuracy"]:
-                    text, accuracy = row["network"], float(row["accuracy"])
+                    text, accuracy = row["network"] or "", float(row["accuracy"])
                     if not 0 <= accuracy <= 1:
                         raise _unreadable(
                             path, f"an accuracy is {accuracy} (line {number})"
@@ -244,10 +272,12 @@ def _read(path: str, modified_ns: int, size: int) -> Known:
         )
     # In an order that does not depend on the file's.
     texts = sorted(found, key=lambda text: blake2b(text.encode()).digest())
+    networks = tuple(map(Network.parse, texts))
+    features(networks)  # which refuses what it has no room for
     means = [float(np.mean(found[text])) for text in texts]
     told = "\n".join(f"{t} {mean!r}" for t, mean in zip(texts, means, strict=True))
     digest = blake2b(told.encode(), digest_size=16).hexdigest()
-    return Known(digest, tuple(map(Network.parse, texts)), np.array(means))
+    return Known(digest, networks, np.array(means))
 
 
 @lru_cache(maxsize=2)
@@ -265,12 +295,13 @@ def _quality(known: Known) -> Quality:
         predicted[own] = model([known.networks[i] for i in own])[0]
     error = known.accuracy - predicted
     low, high = np.quantile(error, (0.05, 0.95))
-    tau = kendalltau(predicted, known.accuracy).statistic
+    # Of equal accuracies there is none.
+    tau = np.nan_to_num(kendalltau(predicted, known.accuracy).statistic)
     return Quality(float(tau), float(np.sqrt(np.mean(error**2))), low, high)
 
 
 def _unreadable(path: str, why: str) -> FittedError:
     return FittedError(
         "Trainings to predict from must be a study's trials.csv, or another file with "
-        f"the columns network and accuracy. Received {path!r}: {why}."
+        f"the columns network and accuracy. Received {path!r}: {why.rstrip('.')}."
     )

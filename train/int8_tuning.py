@@ -68,7 +68,8 @@ def tune(
         CheckpointError: If the folder's checkpoint is damaged or of another training.
         DivergedError: If the loss is not finite.
     """
-    key = f"tuned {training_key(network, data, recipe, seed)}"
+    own = training_key(network, data, recipe, seed)
+    key = f"tuned {recipe.int8_epochs} {own}"
     fit.seed_everything(seed)
     twin = rounded(trained.model)
     log = run_epochs(

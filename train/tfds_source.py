@@ -78,6 +78,7 @@ def read(
     """
     tfds, builder = _tfds(), _builder(name)
     image, label = _features(name, builder)
+    classes = int(builder.info.features[label].num_classes)
     found = {}
     for split, ours in SPLITS.items():
         if split not in builder.info.splits:
@@ -93,12 +94,19 @@ def read(
                 "tensorflow_datasets.scripts.cli.main convert_format."
             ) from None
         labels = _labels(Path(builder.data_path), split, records, label)
+        if (labels < 0).all():
+            continue  # TFDS's sign of a split whose labels are kept secret
+        if labels.min() < 0 or labels.max() >= classes:
+            raise DatasetError(
+                f"Labels must be 0 to {classes - 1}. Received {labels.min()} to "
+                f"{labels.max()} (in {name}, {split})."
+            )
         rows = np.arange(len(records))
         source = Records(records, image, f"{name}, {split}")
         found[ours] = Pictures(source, rows, resolution), labels
     if "train" not in found:
         raise DatasetError(f"`{name}` must have a split train. Received none.")
-    return found, int(builder.info.features[label].num_classes)
+    return found, classes
 
 
 def _tfds() -> Any:
@@ -130,7 +138,7 @@ def _builder(name: str) -> Any:
     except Exception as error:  # of many kinds: unknown, no network, by hand alone
         raise DatasetError(
             f"`{name}` could not be prepared by TensorFlow Datasets "
-            f"({one_line(error)[:300]})."
+            f"({one_line(error)[:120]})."
         ) from None
     return builder
 

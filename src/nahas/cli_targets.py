@@ -130,7 +130,7 @@ def write_files(asked: Targets) -> list[Path]:
 
 def draw(asked: Targets) -> bytes:
     """The picture of accuracy at each target, a PNG file."""
-    from nahas.parts import PREDICTOR
+    from nahas.oracles import PREDICTOR
     from nahas.plots import plot_targets, png
 
     predicted = asked.config.search.oracle == PREDICTOR

@@ -78,7 +78,7 @@ def _truth(arguments: argparse.Namespace) -> int:
     from nahas.accelerator.machines import area_mm2
     from nahas.config import NetworkConfig, from_dict, merge
     from nahas.controller.reward import Limits
-    from nahas.parts import PREDICTOR
+    from nahas.oracles import PREDICTOR
     from nahas.train.table import TableOracle
     from nahas.truths import answer, predictor_problem, table_problem
 

@@ -160,13 +160,14 @@ class ScreeningConfig:
             for none.
         epochs: Of shorter trainings by the `[training]` section, the shortest first.
         keep: A candidate goes on if less than this share of those before it are better.
-        by: What is better: "reward", or "front" of accuracy, latency and energy.
+        by: What is better: "reward", or "front" of accuracy, latency and energy. By
+            default front with `search.minimise` and controllers of fronts.
     """
 
     oracle: str = ""
     epochs: tuple[int, ...] = ()
     keep: float = 1 / 3
-    by: By = "reward"
+    by: By | None = None
 
 
 @dataclass(frozen=True, slots=True)

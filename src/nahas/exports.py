@@ -141,7 +141,7 @@ def _write(
             return content, np.concatenate(answers).argmax(1) == data.test.labels
 
         content, answers = written(model)
-        if (training / TUNED).exists():
+        if shared["recipe"].get("int8_epochs"):
             found["int8_accuracy_untuned"] = float(answers.mean())
             content, answers = written(keras.models.load_model(training / TUNED))
         write(output / "model.tflite", content)

@@ -96,6 +96,8 @@ def result_of(asked: Asked, shared: Recipes, root: Path) -> dict[str, Any] | Non
     found = read_json(folder / RESULT)
     if not isinstance(found, dict):
         return None
+    recipe = found.get("shared", {}).get("recipe", {})
+    recipe.setdefault("int8_epochs", 0)  # of a result from before there was tuning
     if found.get("shared") != _shared(shared):
         raise ValueError(
             f"{folder} must hold a training by the recipe and data that are asked for. "
@@ -223,7 +225,9 @@ def _train_here(
         asked.network, data, recipe, folder, seed=asked.seed, threads=shared.threads,
         progress=told(0),
     )  # fmt: skip
+    parameters = save(trained, MODEL)
     epochs, rounded = list(trained.log), None
+    (folder / TUNED).unlink(missing_ok=True)  # of an earlier training here
     if recipe.int8_epochs:
         tuned = tune(
             trained, asked.network, data, recipe, folder, seed=asked.seed,
@@ -232,7 +236,6 @@ def _train_here(
         epochs += tuned.log
         rounded = tuned.accuracy
         save(tuned, TUNED)
-    parameters = save(trained, MODEL)
     write_json(folder / RIGHT, [int(i) for i in trained.right.nonzero()[0]])
     write_json(
         folder / RESULT,

@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from nahas.controller.ledger import Progress
+from nahas.controller.progress import Progress
 from nahas.controller.trial import Status
 
 _LINE_SECONDS = 15.0

@@ -4,15 +4,9 @@ A word with a colon, `module:name`, names the user's own: the module is imported
 and in the workers.
 """
 
-import importlib
-import sys
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,43 +14,23 @@ from numpy.typing import NDArray
 from nahas.config import Config, NetworkConfig
 from nahas.controller import CONTROLLERS
 from nahas.controller.controller import Controller, Informed
-from nahas.controller.description import describe, rebuild
 from nahas.controller.exact_sweep import ExactSweep
 from nahas.controller.judgement import Task
 from nahas.controller.screening import Screening, check_together
 from nahas.controller.warm_start import WarmStart
-from nahas.decode import nearest
 from nahas.modes import fixed_accelerator, in_mode
+from nahas.named import check_known, made, named_object
+from nahas.oracles import make_oracle, make_screening
 from nahas.platform_table import KEY, differences, preset, to_table
 from nahas.search_space.joint import Candidate, joint_space
 from nahas.search_space.network_spaces import NETWORK_SPACES
 from nahas.search_space.oracle import Oracle
 from nahas.search_space.space import SearchSpace
 from nahas.search_space.tailor import tailor
-from nahas.train.fitted import Fitted
-from nahas.train.imagenet_predictor import ImagenetPredictor
-from nahas.train.shared_weights import OneShot
-from nahas.train.table import TableOracle
 from nahas.warm_starts import Rows, first_trials
-
-PREDICTOR = "imagenet-predictor"
-TABLE = "table:"
-"""What the name of an oracle begins with that is a table's file."""
-ONE_SHOT = "one-shot:"
-"""The same of a folder of shared weights."""
-FITTED = "fitted:"
-"""The same of a study, or of a file, with trainings to predict from."""
-ORACLES = (
-    "proxy", PREDICTOR, f"{TABLE}FILE", f"{ONE_SHOT}FOLDER", f"{FITTED}STUDY"
-)  # fmt: skip
 
 SWEEP = "sweep-"
 """What the name of a controller begins with whose accelerators are swept."""
-
-
-_IN_FILES: dict[str, Callable[[str], Oracle]] = {
-    TABLE: TableOracle, ONE_SHOT: OneShot, FITTED: Fitted
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,7 +151,7 @@ def network_space(name: str, network: NetworkConfig | None = None) -> SearchSpac
     place, network = "search.space", network or NetworkConfig()
     sizes = asdict(network)
     if ":" not in name:
-        _check_known(name, tuple(NETWORK_SPACES), place)
+        check_known(name, tuple(NETWORK_SPACES), place)
         return NETWORK_SPACES[name](**sizes)
     if network != NetworkConfig():
         raise ValueError(
@@ -222,81 +196,19 @@ def make_controller(config: Config) -> Controller:
 def _named_controller(config: Config, name: str) -> Controller:
     place = "search.controller"
     if ":" not in name:
-        _check_known(name, tuple(CONTROLLERS), place)
+        check_known(name, tuple(CONTROLLERS), place)
         inner = name.removeprefix(SWEEP)
         # Each has the section of its name, but for random search: it has no settings.
         section = getattr(config, inner, None)
         chooses = CONTROLLERS[inner]() if section is None else replace(section)
         return chooses if inner == name else ExactSweep(chooses)
-    made = _made(named_object(name, place))
-    if not isinstance(made, Controller):
+    mine = made(named_object(name, place))
+    if not isinstance(mine, Controller):
         raise TypeError(
             f"`{name}` must be a controller: a class with setup, propose and update. "
-            f"Received {type(made).__name__} (in {place})."
+            f"Received {type(mine).__name__} (in {place})."
         )
-    return made
-
-
-def make_screening(config: Config) -> Screening | None:
-    """The cheaper oracles that the section `[screening]` asks for.
-
-    Raises:
-        ValueError: If there is none of a name, or trainings are not shorter.
-        TypeError: If the user's own object is not an oracle.
-    """
-    asked = config.screening
-    first = (
-        [make_oracle(config, asked.oracle, "screening.oracle")] if asked.oracle else []
-    )
-    full = (config.training.epochs,) if config.search.oracle == "proxy" else ()
-    ladder = (*asked.epochs, *full)
-    if any(one >= next for one, next in pairwise(ladder)):
-        raise ValueError(
-            "`epochs` must rise, and be fewer than the training's. Received "
-            f"{', '.join(map(str, ladder))} (in screening.epochs)."
-        )
-    shorter = [replace(config.training, epochs=epochs) for epochs in asked.epochs]
-    oracles = (*first, *shorter)
-    return Screening(oracles, asked.keep, asked.by) if oracles else None
-
-
-def make_oracle(
-    config: Config, name: str | None = None, place: str = "search.oracle"
-) -> Oracle:
-    """The oracle of a name; that which `search.oracle` names by default.
-
-    Raises:
-        ValueError: If there is none of that name.
-        TypeError: If the user's own object is not an oracle.
-    """
-    name = config.search.oracle if name is None else name
-    if ":" not in name:
-        _check_known(name, ORACLES, place)
-        return ImagenetPredictor() if name == PREDICTOR else config.training
-    for prefix, kind in _IN_FILES.items():
-        if name.startswith(prefix):
-            found = kind(name.removeprefix(prefix))
-            _ = found.key  # a missing one would fail every trial
-            return found
-    made = _made(named_object(name, place))
-    if not isinstance(made, Oracle):
-        raise TypeError(
-            f"`{name}` must be an oracle: a frozen dataclass with `key` and "
-            f"`evaluate(networks)`. Received {type(made).__name__} (in {place})."
-        )
-    try:
-        key = rebuild(describe(made)).key
-    except ValueError as error:
-        raise ValueError(
-            f"`{name}` must be an oracle that a worker can make again from its fields: "
-            f"a frozen dataclass. {error} (in {place})."
-        ) from error
-    if key != made.key:
-        raise ValueError(
-            f"`{name}` must have a key that its fields decide. Received {made.key!r}, "
-            f"made again {key!r} (in {place})."
-        )
-    return made
+    return mine
 
 
 def check_known_to(oracle: Oracle, space: SearchSpace) -> None:
@@ -317,40 +229,3 @@ def check_known_to(oracle: Oracle, space: SearchSpace) -> None:
             return
     if refused:
         raise ValueError(f"{refused} (space {space.name}, in search.space)")
-
-
-def named_object(name: str, where: str) -> Any:
-    """The object that a user's `module:name` names; the module is imported.
-
-    The present folder is looked in last, so that a file there shadows no library.
-
-    Raises:
-        ValueError: If there is no such module or name.
-    """
-    module, _, path = name.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)
-    try:
-        found: Any = importlib.import_module(module)
-        for part in path.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(
-            f"`{name}` must name an object as module:name, the module being installed "
-            f"or in the present folder. {type(error).__name__}: {error} (in {where})."
-        ) from error
-    return found
-
-
-def _made(found: Any) -> Any:
-    """A new object where a class or function is named; the object itself otherwise."""
-    return found() if isinstance(found, type) or not hasattr(found, "key") else found
-
-
-def _check_known(name: str, known: tuple[str, ...], place: str) -> None:
-    if name not in known:
-        raise ValueError(
-            f"`{place.rpartition('.')[2]}` must be {', '.join(known)} or module:name. "
-            f"Received {name!r}.{nearest(name, known)} (in {place})."
-        )

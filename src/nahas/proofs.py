@@ -18,8 +18,9 @@ from nahas.controller.judgement import Task
 from nahas.controller.proof import Progress, Proof
 from nahas.controller.prove import Search
 from nahas.controller.study import Study
+from nahas.oracles import make_oracle
 from nahas.output import percent
-from nahas.parts import make_oracle, make_space
+from nahas.parts import make_space
 from nahas.search_space.b0 import choices_of
 from nahas.search_space.joint import Candidate, network_knobs
 from nahas.search_space.lower import lower

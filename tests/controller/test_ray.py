@@ -22,8 +22,8 @@ from toy_study import Sleepy, Unmade, outcomes
 
 from nahas.controller import training_queue as queue
 from nahas.controller.description import describe
-from nahas.controller.ledger import Progress
 from nahas.controller.outcome import Outcome
+from nahas.controller.progress import Progress
 from nahas.controller.ray_cluster import attach, check_engine
 from nahas.controller.ray_pool import TASK, RayPool
 from nahas.controller.rows import StudyError, Training, training_key

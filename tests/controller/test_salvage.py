@@ -186,3 +186,16 @@ def test_any_bytes_are_read_without_an_error(tmp_path_factory, data, at) -> None
     leaf = b"\x0d\0\0\0\xff" + data
     file.write_bytes(data[:at].ljust(PAGE_BYTES, b"\0") + leaf)
     list(pages.rows(file))
+
+
+def test_a_study_of_another_nahas_is_refused_and_not_called_damaged(tmp_path):
+    study = toy_study.run(tmp_path / "old", 6)
+    toy_study.sql(study.folder, "PRAGMA user_version = 1")
+    for read in (
+        study.trials,
+        study.counts,
+        lambda: salvage(study.folder, tmp_path / "new"),
+    ):
+        with pytest.raises(StudyError, match=r"must have schema version 2. Received 1"):
+            read()
+    assert not (tmp_path / "new" / "config.json").exists()

@@ -13,6 +13,7 @@ from toy_study import Sleepy, fraction, outcomes
 
 from nahas.controller import training_queue as queue
 from nahas.controller.random_search import RandomSearch
+from nahas.controller.reward import Least, Limits
 from nahas.controller.rows import StudyError
 from nahas.controller.salvage import salvage
 from nahas.controller.screening import Screened, Screening, share_better
@@ -202,6 +203,31 @@ def test_trainings_of_all_oracles_are_reused(tmp_path, monkeypatch):
     ] == kept
 
 
+def test_a_network_whose_accuracy_was_fed_back_is_not_screened():
+    trials = run(None, 120, space=toy_study.space(), limits=Limits()).records()
+    first = {}
+    again = 0
+    for record in trials:
+        trial = record.trial
+        since = first.get(record.network)
+        if since is not None and since <= trial.number - WINDOW:
+            assert (trial.status, trial.scores) in (("reused", ()), ("infeasible", ()))
+            again += trial.status == "reused"
+        if trial.accuracy is not None:
+            first.setdefault(record.network, trial.number)
+    assert again > 5
+
+
+def test_costs_are_not_minimised_by_screening_with_their_reward():
+    with pytest.raises(ValueError, match=r"must be .front. where costs are minimised"):
+        run(None, 4, reward=Least("energy"), limits=Limits(min_accuracy=0.3))
+    rules = Screening(RULES.oracles, keep=0.4, by="front")
+    limits = Limits(min_accuracy=0.6)
+    study = run(None, 80, screening=rules, reward=Least("energy"), limits=limits)
+    assert study.counts()["screened"] > 0
+    assert study.best().accuracy >= 0.6
+
+
 @pytest.mark.parametrize(
     ("made", "said"),
     [
@@ -209,6 +235,7 @@ def test_trainings_of_all_oracles_are_reused(tmp_path, monkeypatch):
         (lambda: Screening((Rough(), Rough())), "Received 2, of 1 kinds"),
         (lambda: Screening((Rough(),), keep=1.0), "above 0 and below 1. Received 1.0"),
         (lambda: Screening((Rough(),), keep=float("nan")), "Received nan"),
+        (lambda: Screening((Rough(),), keep="a"), "Received 'a'"),
         (lambda: Screening((Rough(),), by="luck"), "one of reward, front"),
         (lambda: run(None, 4, screening=Screening((Sleepy(),))), "others than the"),
     ],
@@ -216,6 +243,12 @@ def test_trainings_of_all_oracles_are_reused(tmp_path, monkeypatch):
 def test_wrong_rules_are_refused(made, said):
     with pytest.raises(ValueError, match=said):
         made()
+
+
+@pytest.mark.parametrize("made", [Rough(), (lambda network: 0.5,), [Rough()]])
+def test_what_is_no_tuple_of_oracles_is_refused(made):
+    with pytest.raises(TypeError, match="must be a tuple of oracles"):
+        Screening(made)
 
 
 def test_oracles_of_a_study_share_their_threads():

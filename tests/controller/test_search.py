@@ -10,7 +10,7 @@ import toy_study
 from toy_faults import Started, kill_driver
 from toy_study import Sleepy, outcomes
 
-from nahas.controller.ledger import Progress
+from nahas.controller.progress import Progress
 from nahas.controller.random_search import RandomSearch
 from nahas.controller.reward import Limits
 from nahas.controller.rows import StudyError

@@ -16,9 +16,9 @@ from toy_study import Sleepy, outcomes
 from nahas.controller import training_queue as queue
 from nahas.controller import workers
 from nahas.controller.description import describe
-from nahas.controller.ledger import Progress
 from nahas.controller.outcome import Outcome, evaluate
 from nahas.controller.pool import InProcess, Pool, recover
+from nahas.controller.progress import Progress
 from nahas.controller.rows import StudyError, training_key
 from nahas.controller.store import Store
 from nahas.controller.study import Study, create
@@ -298,3 +298,14 @@ def test_workers_of_the_user_help(tmp_path: Path) -> None:
         helper.join(10)
         done = store.training(training_key(a_network(), KEY))
     assert done.network == str(Network.parse(a_network()))
+
+
+def test_a_worker_whose_oracle_has_changed_takes_nothing(store: Store) -> None:
+    class Other(Sleepy):
+        key = "another"
+
+    queue.enqueue(store, asked([a_network()]))
+    with pytest.raises(StudyError, match="its files have changed") as caught:
+        workers.work(store.path.parent, [Other()], max_trainings=1)
+    assert "\n" not in str(caught.value)
+    assert queue.queued(store) == asked([a_network()])

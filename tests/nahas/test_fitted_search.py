@@ -7,6 +7,7 @@ import pytest
 
 from nahas.__main__ import main
 from nahas.controller.study import Study
+from nahas.train import fitted
 
 TOY = ("search", "--controller", "random", "--workers", "0", "--space", "s2")
 
@@ -43,6 +44,7 @@ def test_trainings_that_have_gone_do_not_hide_what_was_found(study, tmp_path, ca
     words = [*TOY, "--accuracy", f"fitted:{copy}", "--folder", str(folder)]
     assert main([*words, "--trials", "20"]) == 0
     shutil.rmtree(copy)
+    fitted._pinned.cache_clear()  # as in another process
     assert main(["status", str(folder)]) == 0
     assert "Trainings to predict from must be" in capsys.readouterr().out
     assert main(["resume", str(folder), "--trials", "30"]) == 2

@@ -7,7 +7,8 @@ import pytest
 
 from nahas.__main__ import main
 from nahas.config import from_dict, read_toml
-from nahas.parts import check_known_to, make_oracle, make_space
+from nahas.oracles import make_oracle
+from nahas.parts import check_known_to, make_space
 from nahas.search_space.joint import joint_space
 from nahas.search_space.network import Network
 from nahas.train.imagenet_predictor import ImagenetPredictor

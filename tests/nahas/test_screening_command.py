@@ -6,7 +6,7 @@ import pytest
 from nahas.__main__ import main
 from nahas.config import load
 from nahas.controller.study import Study
-from nahas.parts import make_screening
+from nahas.oracles import make_screening
 
 TOY = (
     "search", "--space", "toy_parts:space", "--set", "search.oracle=toy_parts:Kernels",
@@ -63,6 +63,14 @@ def test_shorter_trainings_screen_before_the_whole_one():
     assert make_screening(load()) is None
 
 
+def test_a_search_for_the_least_costs_screens_by_the_front(tmp_path):
+    words = ("--minimise", "energy", "--min-accuracy", "0.8", "--workers", "0")
+    assert search(tmp_path / "least", *words, trials=60) == 0
+    study = Study.open(tmp_path / "least")
+    assert study.config["screening"]["by"] == "front"
+    assert study.best().accuracy >= 0.8
+
+
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
@@ -72,6 +80,9 @@ def test_shorter_trainings_screen_before_the_whole_one():
         ("screening.by=luck", "`by`"),
         ("screening.epochs=[3, 2]", "must rise, and be fewer than the training's"),
         ("screening.rungs=3", "screening"),
+        ("screening.epochs=[0]", "positive integers. Received 0 (in screening.epochs)"),
+        ("screening.oracle=fitted:", "must name a file or a folder"),
+        ("screening.oracle=:", "must name an object as module:name"),
     ],
 )
 def test_wrong_settings_are_a_line(tmp_path, capsys, setting, said):

@@ -145,10 +145,22 @@ def test_an_epoch_shows_each_image_once(data):
     np.testing.assert_array_equal(seen[np.lexsort(seen.T)], every[np.lexsort(every.T)])
 
 
-def test_mixed_precision_keeps_weights_in_float32(data, tmp_path):
-    recipe = replace(RECIPE, epochs=1, precision="mixed_bfloat16")
+@pytest.mark.parametrize(
+    ("precision", "computed"),
+    [("mixed_bfloat16", "bfloat16"), ("mixed_float16", "float16")],
+)
+def test_mixed_precision_computes_in_16_bits_and_keeps_weights_in_32(
+    data, tmp_path, precision, computed
+):
+    recipe = replace(RECIPE, epochs=1, precision=precision)
     trained = train_final(NETWORK, data, recipe, tmp_path, seed=0)
     assert {value.dtype for value in weights(trained)} == {np.dtype("float32")}
+    kinds = {name: trained.model.get_layer(name) for name in ("stem", "classifier")}
+    assert kinds["stem"].compute_dtype == computed
+    assert kinds["classifier"].compute_dtype == "float32"
+    import keras
+
+    assert keras.config.dtype_policy().name == "float32"
 
 
 @pytest.mark.parametrize(
@@ -167,3 +179,10 @@ def test_mixed_precision_keeps_weights_in_float32(data, tmp_path):
 def test_bad_recipes_are_refused_by_name(key, value, said):
     with pytest.raises(ValueError, match=rf"`{key}` must be .*{said}.*in final.{key}"):
         FinalRecipe(**{key: value})
+
+
+def test_what_follows_a_training_does_not_make_it_another(data, whole):
+    recipe = replace(RECIPE, int8_epochs=2)
+    again = train_final(NETWORK, data, recipe, whole[1], seed=3)
+    for one, other in zip(weights(whole[0]), weights(again), strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -1,7 +1,11 @@
 """Predictions from trainings: what they learn, doubt, and refuse."""
 
 import csv
+import os
 import random
+import subprocess
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +18,23 @@ from nahas.train import fitted
 from nahas.train.fitted import LEAST, Fitted, FittedError, Model, features
 
 SPACE = NETWORK_SPACES["s2"]()
+
+
+DEEP = Network(
+    tuple(Block("ibn", 3, 2, 8, stride=2) for _ in range(10)), 8, 8, resolution=2048
+)
+
+
+PREDICT = """
+import sys
+import numpy as np
+from nahas.search_space.network_spaces import NETWORK_SPACES
+from nahas.train.fitted import Fitted
+space = NETWORK_SPACES["s2"]()
+rows = space.random(np.random.default_rng(1), 20)
+found = Fitted(sys.argv[1]).evaluate([space.decode(row) for row in rows])
+print(found.accuracy.tolist())
+"""
 
 
 def networks(count, seed):
@@ -157,6 +178,14 @@ def test_a_perfect_accuracy_is_no_infinity(tmp_path):
         (f"network,accuracy\n{networks(1, 0)[0]},x\n", "could not convert"),
         (f"network,accuracy\n{networks(1, 0)[0]},0.5\n", f"1 networks.*{LEAST} are"),
         (b"\xff\xfe", "decode"),
+        ("accuracy,network\n0.5\n", "network"),
+        (
+            "network,accuracy\n"
+            + "".join(
+                f"{replace(DEEP, head_filters=8 * i)},0.5\n" for i in range(1, 21)
+            ),
+            "at most 9 stages",
+        ),
     ],
 )
 def test_a_file_that_says_too_little_is_a_line(tmp_path, content, said):
@@ -171,6 +200,40 @@ def test_a_file_that_says_too_little_is_a_line(tmp_path, content, said):
 
 
 def test_a_network_of_too_many_stages_is_refused(oracle):
-    blocks = tuple(Block("ibn", 3, 2, 8, stride=2) for _ in range(10))
     with pytest.raises(FittedError, match="at most 9 stages"):
-        oracle.evaluate([Network(blocks, 8, 8, resolution=2048)])
+        oracle.evaluate([DEEP])
+
+
+def test_a_pinned_oracle_stays_what_it_was(tmp_path):
+    path = tmp_path / "trials.csv"
+    written(path, networks(30, 7))
+    pinned, asked = Fitted(str(tmp_path)).pinned(), networks(5, 8)
+    before = pinned.evaluate(asked)
+    written(path, networks(31, 9))
+    np.testing.assert_array_equal(pinned.evaluate(asked).accuracy, before.accuracy)
+    assert pinned.key != Fitted(str(tmp_path)).key
+    fresh = Fitted(str(tmp_path), "0" * 32)  # as another process would make it
+    with pytest.raises(FittedError, match="something else than when the study began"):
+        fresh.evaluate(asked)
+
+
+def test_a_file_of_a_spreadsheet_is_read(tmp_path):
+    path = tmp_path / "known.csv"
+    written(path, networks(30, 7))
+    key = Fitted(str(path)).key
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert Fitted(str(path)).key == key
+
+
+def test_threads_do_not_change_a_prediction(tmp_path):
+    """More trainings than a thread of BLAS is content with."""
+    path = tmp_path / "known.csv"
+    written(path, networks(150, 10), spread=0.01)
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", PREDICT, str(path)], check=True, capture_output=True,
+            env=os.environ | {"OPENBLAS_NUM_THREADS": n, "OMP_NUM_THREADS": n},
+        ).stdout
+        for n in ("1", "2")
+    ]  # fmt: skip
+    assert said[0] == said[1]

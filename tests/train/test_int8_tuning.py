@@ -103,6 +103,14 @@ def test_a_resumed_tuning_ends_at_the_same_weights(data, trained, tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+def test_a_network_of_mixed_precision_is_tuned_too(data, tmp_path):
+    recipe = replace(RECIPE, epochs=2, int8_epochs=1, precision="mixed_bfloat16")
+    trained = train_final(NETWORK, data, recipe, tmp_path, seed=0)
+    tuned = tune(trained, NETWORK, data, recipe, tmp_path, seed=0)
+    assert tuned.model.get_layer("stem").compute_dtype == "bfloat16"
+    assert np.isfinite(tuned.log[0]["loss"])
+
+
 def test_the_tuning_is_gentle():
     recipe = tuning(RECIPE)
     assert recipe.epochs == 2

@@ -22,7 +22,7 @@ pytestmark = [
 
 MAKE = "import toy_tfds, tensorflow_datasets as tfds; [tfds.builder(name, \
 file_format='array_record').download_and_prepare() for name in \
-('toy_pictures', 'toy_numbers')]"
+('toy_pictures', 'toy_numbers', 'toy_secrets')]"
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,12 @@ def test_pictures_stay_in_their_records():
             shown, np.broadcast_to(grey[:, None, None, None], shown.shape)
         )
         assert np.bincount(split.labels).tolist() == [len(split) // 2] * 2
+
+
+def test_a_split_of_secret_labels_is_left_out():
+    data = load("tfds:toy_secrets", 8)
+    assert len(data.test) == 12
+    assert set(data.test.labels) == {0, 1}
 
 
 def test_labels_are_read_once(home):

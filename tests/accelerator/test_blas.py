@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from nahas.controller.blas import one_thread
+from nahas.accelerator.blas import one_thread
 from nahas.controller.gaussian_process import Posterior
 from nahas.controller.ridge import Ridge
 
