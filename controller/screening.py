@@ -61,7 +61,7 @@ class Screening:
             isinstance(oracle, Oracle) for oracle in self.oracles
         ):
             raise TypeError(
-                "`oracles` must be a tuple of oracles, which have `key` and `evaluate`. "
+                "`oracles` must be a tuple of oracles, with `key` and `evaluate`. "
                 f"Received {self.oracles!r} (in screening)."
             )
         keys = [oracle.key for oracle in self.oracles]
