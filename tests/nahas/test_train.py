@@ -126,11 +126,12 @@ def test_a_training_that_fails_says_why_and_ends_no_other(images, tmp_path, caps
 
 @pytest.mark.slow
 def test_a_killed_training_fails_alone_and_resumes(images, tmp_path, monkeypatch):
-    """SIGKILL of one process of two, in its second epoch; then the same again."""
+    """SIGKILL of one process of two, after its first epoch; then the same again."""
     import keras
 
     small = NETWORK.proxy(8, 2, channels=1)
-    recipe = FinalRecipe(epochs=3, batch=16, crop=1)
+    # So many epochs that it is not done when the parent hears of the first.
+    recipe = FinalRecipe(epochs=30, batch=16, crop=1)
     shared = Recipes(images, None, recipe)
     queue = [Asked("a", small, seed) for seed in (0, 1)]
     whole = train_all(queue, shared, tmp_path / "whole", workers=2)
