@@ -23,7 +23,7 @@ from nahas.controller.pool import Runner
 from nahas.controller.progress import Progress
 from nahas.controller.proposal import Proposal
 from nahas.controller.rows import Record, StudyError, Training, training_key
-from nahas.controller.screening import Screened, share_better
+from nahas.controller.screening import Screened, Screening, share_better
 from nahas.controller.store import Store
 from nahas.controller.trial import Score, Trial
 
@@ -219,13 +219,13 @@ class Ledger:
             [training_key(*one) for one in asked - self._known.keys()]
         )
         self._known |= {(done.network, done.oracle): done for done in finished}
-        for proposal in waiting:
-            self._climb(proposal)
+        if self._task.screening is not None:
+            for proposal in waiting:
+                self._climb(proposal, self._task.screening)
 
-    def _climb(self, proposal: Proposal) -> None:
+    def _climb(self, proposal: Proposal, rules: Screening) -> None:
         """Takes a proposal as far as the cheaper oracles' trainings allow."""
-        rules = self._task.screening
-        while rules and proposal.screened is None and not self._last(proposal):
+        while proposal.screened is None and not self._last(proposal):
             oracle = self._oracles[proposal.rung]
             training = self._known.get((proposal.judgement.network, oracle))
             if training is None:
