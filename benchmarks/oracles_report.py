@@ -264,7 +264,8 @@ The table's networks are split by the hash of their texts: {development} develop
 networks, whose accuracies may choose settings and fit five scalars at most (`scalars`
 says how many were), and {test} test networks, on which oracles are judged. Oracles that
 train each network anew are judged on the first of these alone, in the order of their
-hashes. The better half are the test networks above the median of those judged.
+hashes, and so is one whose run was ended early (`networks` says on how many). The
+better half are the test networks above the median of those judged.
 
 `CPU s before` is what an oracle costs before its first answer, `CPU s for {ranked}`
 that and so many answers. `blocks` counts inverted bottlenecks; `shape` is a line
