@@ -222,7 +222,9 @@ def draw(rows: list[list[object]]) -> None:
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
-    figure, panels = plt.subplots(1, 2, figsize=(11, 5), sharex=True, layout="tight")
+    figure, panels = plt.subplots(
+        1, 2, figsize=(11, 5), sharex=True, layout="constrained"
+    )
     for panel, first, title in zip(
         panels, (2, 5), ("all test networks", "the better half"), strict=True
     ):
@@ -236,7 +238,8 @@ def draw(rows: list[list[object]]) -> None:
         panel.set_title(title)
         panel.grid(alpha=0.3)
     panels[0].set_ylabel("Kendall's tau with the trained accuracy")
-    panels[1].legend(fontsize=7, loc="lower right")
+    marks = panels[1].get_legend_handles_labels()
+    figure.legend(*marks, loc="outside lower center", ncols=4, fontsize=8)
     figure.savefig(RESULTS / "tau_by_cost.png", dpi=120)
     plt.close(figure)
 
