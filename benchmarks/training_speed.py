@@ -46,6 +46,8 @@ PLAIN = FinalRecipe(
 AUGMENTED = FinalRecipe(epochs=EPOCHS, batch=BATCH, operations=1, ema=0.99)
 PICTURES, LARGE = 256, 224
 TRAININGS = 100
+SEED = 0
+"""Of Keras' own pipelines, which want one."""
 
 Rate = Callable[[], float]
 """Measures images a second of CPU."""
@@ -83,6 +85,7 @@ def nahas_training(name: str, recipe: FinalRecipe, seed: int) -> float:
 def keras_training(name: str, seed: int) -> float:
     """Of `model.fit` on arrays of floats, SGD with momentum, as its guide has it."""
     fit.prepare(1)
+    fit.seed_everything(SEED)
     import keras
 
     data = dataset(seed)
@@ -118,6 +121,7 @@ def nahas_batches(seed: int) -> float:
 def keras_batches(seed: int) -> float:
     """Of the same by Keras' layers, in a tf.data pipeline with one thread."""
     fit.prepare(1)
+    fit.seed_everything(SEED)
     import keras
     import tensorflow as tf
 
@@ -169,6 +173,7 @@ def nahas_pictures(folder: str) -> float:
 def keras_pictures(folder: str) -> float:
     """Of the same by Keras' own reader of folders."""
     fit.prepare(1)
+    fit.seed_everything(SEED)
     import keras
 
     found = keras.utils.image_dataset_from_directory(
@@ -205,7 +210,7 @@ def rates(seed: int, folder: str) -> Iterator[tuple[str, Rate, Rate]]:
 
 def measure(number: int, which: int, seed: int, folder: str) -> float:
     """One measurement; runs in a process of its own."""
-    return list(rates(seed, folder))[number][which]()
+    return list(rates(seed, folder))[number][1 + which]()
 
 
 def memory(seed: int) -> list[float]:
