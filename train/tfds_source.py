@@ -24,6 +24,7 @@ from nahas.train.sources import TFDS, DatasetError, one_line
 SPLITS = {"train": "train", "validation": "val", "test": "test"}
 """Its names of splits, and the names of a folder's."""
 
+_FORMAT = "array_record"
 _LABELS = "nahas_labels_{}.npy"
 
 
@@ -83,16 +84,9 @@ def read(
     for split, ours in SPLITS.items():
         if split not in builder.info.splits:
             continue
-        try:
-            records = builder.as_data_source(
-                split, decoders={image: tfds.decode.SkipDecoding()}
-            )
-        except NotImplementedError as error:
-            raise DatasetError(
-                f"`{name}` must be prepared as ArrayRecord files. {one_line(error)} "
-                f"(in {builder.data_path}). Convert it with: python -m "
-                "tensorflow_datasets.scripts.cli.main convert_format."
-            ) from None
+        records = builder.as_data_source(
+            split, decoders={image: tfds.decode.SkipDecoding()}, file_format=_FORMAT
+        )
         labels = _labels(Path(builder.data_path), split, records, label)
         if (labels < 0).all():
             continue  # TFDS's sign of a split whose labels are kept secret
@@ -135,20 +129,28 @@ def _builder(name: str) -> Any:
             if refused:
                 raise DatasetError(refused)
             builder = _found(name)
+        formats = {kind.value for kind in builder.info.available_file_formats()}
     except Exception as error:  # of many kinds: unknown, no network, by hand alone
         raise DatasetError(
             f"`{name}` could not be prepared by TensorFlow Datasets "
             f"({one_line(error)[:120]})."
         ) from None
+    if _FORMAT not in formats:
+        raise DatasetError(
+            f"`{name}` must lie in files of the format {_FORMAT}. Received "
+            f"{', '.join(sorted(formats))} (in {builder.data_path}). Set TFDS_DATA_DIR "
+            "to another folder, and it is prepared there."
+        )
     return builder
 
 
-def _found(name: str) -> Any:
+def _found(name: str, **options: Any) -> Any:
+    """The data set as it lies there, if it does."""
     return _tfds().builder(
         name.removeprefix(TFDS),
         data_dir=os.environ.get("TFDS_DATA_DIR"),
-        file_format="array_record",
         try_gcs=False,
+        **options,
     )
 
 
@@ -156,7 +158,7 @@ def _prepare(name: str) -> str:
     """Downloads and prepares a data set; returns what went wrong, in a line."""
     try:
         with contextlib.redirect_stdout(sys.stderr):
-            _found(name).download_and_prepare()
+            _found(name, file_format=_FORMAT).download_and_prepare()
     except Exception as error:
         return one_line(error)
     return ""

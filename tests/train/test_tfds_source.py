@@ -20,20 +20,30 @@ pytestmark = [
 ]
 
 
-MAKE = "import toy_tfds, tensorflow_datasets as tfds; [tfds.builder(name, \
-file_format='array_record').download_and_prepare() for name in \
-('toy_pictures', 'toy_numbers', 'toy_secrets')]"
+MAKE = """
+import sys
+import tensorflow_datasets as tfds
+import toy_tfds
+for name in sys.argv[2:]:
+    tfds.builder(name, file_format=sys.argv[1]).download_and_prepare()
+"""
+
+
+def made(folder, file_format, *names):
+    """Prepares data sets by another process, as users would."""
+    done = subprocess.run(
+        [sys.executable, "-c", MAKE, file_format, *names], cwd=Path(__file__).parent,
+        env=os.environ | {"TFDS_DATA_DIR": str(folder)}, capture_output=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A folder with data sets, prepared by another process as users would."""
+    """A folder with prepared data sets."""
     folder = tmp_path_factory.mktemp("tfds")
-    made = subprocess.run(
-        [sys.executable, "-c", MAKE], cwd=Path(__file__).parent, check=False,
-        env=os.environ | {"TFDS_DATA_DIR": str(folder)}, capture_output=True,
-    )  # fmt: skip
-    assert made.returncode == 0, made.stderr[-2000:]
+    made(folder, "array_record", "toy_pictures", "toy_numbers", "toy_secrets")
     return folder
 
 
@@ -54,6 +64,14 @@ def test_pictures_stay_in_their_records():
             shown, np.broadcast_to(grey[:, None, None, None], shown.shape)
         )
         assert np.bincount(split.labels).tolist() == [len(split) // 2] * 2
+
+
+def test_files_of_another_format_are_told_apart(monkeypatch, tmp_path):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    made(tmp_path, "tfrecord", "toy_others")
+    with pytest.raises(DatasetError, match=r"Received tfrecord.*another folder") as e:
+        load("tfds:toy_others", 8)
+    assert "\n" not in str(e.value)
 
 
 def test_a_split_of_secret_labels_is_left_out():

@@ -30,6 +30,12 @@ class ToyPictures(tfds.core.GeneratorBasedBuilder):
             yield number, {"image": image, "label": label}
 
 
+class ToyOthers(ToyPictures):
+    """The same by another name."""
+
+    VERSION = tfds.core.Version("1.0.0")
+
+
 class ToySecrets(ToyPictures):
     """Whose test labels nobody is told."""
 
