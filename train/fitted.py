@@ -1,10 +1,9 @@
 """Accuracies predicted from those of networks that were trained, with their doubt.
 
-A Gaussian process on what each stage of a network holds: a line for the trend, a smooth
-function for the rest, noise for the trainings. It learns minus the logarithm of the
-error rate, which tells good networks apart as finely as bad ones. Trained on 150
-networks of NAS-Bench-Macro it ranks others better than trees, a ridge or a process
-without the line do (benchmarks/oracles.py).
+A Gaussian process on what each stage of a network holds: a smooth function, and noise
+for the trainings. It learns minus the logarithm of the error rate, which tells good
+networks apart as finely as bad ones. A ridge and trees on the same features rank
+networks of NAS-Bench-Macro worse (benchmarks/fitted_predictor.py).
 """
 
 import csv
@@ -160,12 +159,7 @@ class Model:
 
     def __init__(self, networks: Sequence[Network], accuracy: Floats) -> None:
         from sklearn.gaussian_process import GaussianProcessRegressor
-        from sklearn.gaussian_process.kernels import (
-            RBF,
-            ConstantKernel,
-            DotProduct,
-            WhiteKernel,
-        )
+        from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
         rows = features(networks)
         self._mean, deviation = rows.mean(0), rows.std(0)
@@ -174,11 +168,7 @@ class Model:
         self._deviation = np.where(varies, deviation, 1.0)
         inputs, error = self._scaled(rows), np.maximum(1 - accuracy, _LEAST_ERROR)
         length = np.sqrt(max(int(varies.sum()), 1))
-        kernel: Any = (
-            ConstantKernel() * RBF(length)
-            + ConstantKernel() * DotProduct()
-            + WhiteKernel(0.1)
-        )
+        kernel: Any = ConstantKernel() * RBF(length) + WhiteKernel(0.1)
         self._process = GaussianProcessRegressor(kernel, normalize_y=True)
         with warnings.catch_warnings(), one_thread():
             # A scale at its bound: a part of the kernel that these networks lack.

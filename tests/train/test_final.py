@@ -4,13 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from toy_images import PLAIN, StopError, bright_and_dark, stopped_after
+from toy_images import PLAIN, StopError, plain_dataset, stopped_after
 
 from nahas.search_space.network import Block, Network
 from nahas.train import fit
 from nahas.train.batches import batches_class, training_batch
 from nahas.train.checkpoint import CheckpointError
-from nahas.train.data import Dataset
 from nahas.train.final import CHECKPOINT, DivergedError, train_final
 from nahas.train.recipe import FinalRecipe
 
@@ -32,8 +31,7 @@ def _prepared():
 
 @pytest.fixture(scope="module")
 def data():
-    splits = (bright_and_dark(n, seed) for seed, n in enumerate((70, 30, 40)))
-    return Dataset("made up", "ours", 2, *splits)
+    return plain_dataset()
 
 
 def weights(trained):

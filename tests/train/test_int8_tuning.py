@@ -4,11 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from toy_images import PLAIN, StopError, bright_and_dark, stopped_after
+from toy_images import PLAIN, StopError, plain_dataset, stopped_after
 
 from nahas.search_space.network import Block, Network
 from nahas.train import fit
-from nahas.train.data import Dataset
 from nahas.train.export import run_tflite, to_tflite
 from nahas.train.final import train_final
 from nahas.train.int8_tuning import CHECKPOINT, rounded, tune, tuning
@@ -33,8 +32,7 @@ def _prepared():
 
 @pytest.fixture(scope="module")
 def data():
-    splits = (bright_and_dark(n, seed) for seed, n in enumerate((70, 30, 40)))
-    return Dataset("made up", "ours", 2, *splits)
+    return plain_dataset()
 
 
 @pytest.fixture(scope="module")
