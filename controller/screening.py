@@ -7,6 +7,7 @@ Those before it are the trials that had been fed back when it was proposed, so t
 a seed finds does not depend on which training ends first.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
@@ -49,7 +50,7 @@ class Screening:
 
     Raises:
         TypeError: If the oracles are none.
-        ValueError: If there is no oracle, two have one key, or a value is out of range.
+        ValueError: If there is no oracle, or a value is out of range.
     """
 
     oracles: tuple[Oracle, ...]
@@ -64,11 +65,9 @@ class Screening:
                 "`oracles` must be a tuple of oracles, with `key` and `evaluate`. "
                 f"Received {self.oracles!r} (in screening)."
             )
-        keys = [oracle.key for oracle in self.oracles]
-        if not keys or len(set(keys)) < len(keys):
+        if not self.oracles:
             raise ValueError(
-                "`oracles` must be one or more, all different. Received "
-                f"{len(keys)}, of {len(set(keys))} kinds (in screening)."
+                "`oracles` must be one or more. Received none (in screening)."
             )
         if not isinstance(self.keep, float) or not 0 < self.keep < 1:
             raise ValueError(
@@ -88,11 +87,12 @@ def check_together(oracles: Sequence[Oracle]) -> None:
     Raises:
         ValueError: If two have one key, or other threads than each other.
     """
-    if len({oracle.key for oracle in oracles}) < len(oracles):
-        raise ValueError(
-            "Oracles that screen must be others than the study's own. Received one of "
-            f"the key {oracles[-1].key!r} (in screening)."
-        )
+    for key, count in Counter(oracle.key for oracle in oracles).items():
+        if count > 1:
+            raise ValueError(
+                "Oracles that screen, and the study's own, must all be different. "
+                f"Received {count} of the key {key!r} (in screening)."
+            )
     threads = {o.threads for o in oracles if hasattr(o, "threads")}
     if len(threads) > 1:
         raise ValueError(

@@ -231,13 +231,19 @@ def test_costs_are_not_minimised_by_screening_with_their_reward():
 @pytest.mark.parametrize(
     ("made", "said"),
     [
-        (lambda: Screening(()), "must be one or more, all different. Received 0"),
-        (lambda: Screening((Rough(), Rough())), "Received 2, of 1 kinds"),
+        (lambda: Screening(()), "must be one or more. Received none"),
+        (
+            lambda: run(None, 4, screening=Screening((Rough(), Rough()))),
+            "must all be different. Received 2 of the key .rough 0.3.",
+        ),
         (lambda: Screening((Rough(),), keep=1.0), "above 0 and below 1. Received 1.0"),
         (lambda: Screening((Rough(),), keep=float("nan")), "Received nan"),
         (lambda: Screening((Rough(),), keep="a"), "Received 'a'"),
         (lambda: Screening((Rough(),), by="luck"), "one of reward, front"),
-        (lambda: run(None, 4, screening=Screening((Sleepy(),))), "others than the"),
+        (
+            lambda: run(None, 4, screening=Screening((Sleepy(),))),
+            "must all be different",
+        ),
     ],
 )
 def test_wrong_rules_are_refused(made, said):

@@ -74,7 +74,10 @@ def test_a_search_for_the_least_costs_screens_by_the_front(tmp_path):
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
-        ("screening.oracle=toy_parts:Kernels", "must be others than the study's own"),
+        (
+            "screening.oracle=toy_parts:Kernels",
+            "and the study's own, must all be different",
+        ),
         ("screening.oracle=guess", "`oracle` must be proxy, imagenet-predictor"),
         ("screening.keep=1.5", "`keep` must be above 0 and below 1. Received 1.5"),
         ("screening.by=luck", "`by`"),
