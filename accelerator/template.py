@@ -7,6 +7,7 @@ on is `cost_model.py`'s.
 from dataclasses import dataclass, field, fields
 from math import ceil, isfinite
 
+from nahas.accelerator.refusal import wrong
 from nahas.accelerator.technology import NODE_22NM, Technology
 from nahas.accelerator.workload import Kind
 
@@ -82,7 +83,7 @@ class Capabilities:
         for kind, factor in self.slow:
             if isinstance(factor, bool) or not isinstance(factor, int) or factor < 1:
                 name = f"slow[{kind.name.lower()}]"
-                raise _wrong(name, "a positive integer", factor)
+                raise wrong(name, "a positive integer", factor)
 
 
 WEIGHTS = ("streamed", "resident", "kept", "first")
@@ -144,7 +145,7 @@ class Platform:
             elif spec.type is float:
                 _check_number(self, spec.name, float, least=least, most=1e7)
         if self.weights not in WEIGHTS:
-            raise _wrong("weights", f"one of {', '.join(WEIGHTS)}", self.weights)
+            raise wrong("weights", f"one of {', '.join(WEIGHTS)}", self.weights)
 
     @property
     def parameter_memory_bytes(self) -> int:
@@ -180,17 +181,13 @@ def _check_number(
     value = getattr(owner, name)
     kinds = (int, float) if kind is float else (int,)
     if isinstance(value, bool) or not isinstance(value, kinds):
-        raise _wrong(name, _POSITIVE[kind], value)
+        raise wrong(name, _POSITIVE[kind], value)
     if not isfinite(value):
-        raise _wrong(name, "a finite number", value)
+        raise wrong(name, "a finite number", value)
     if value <= 0 < least:
-        raise _wrong(name, _POSITIVE[kind], value)
+        raise wrong(name, _POSITIVE[kind], value)
     if not least <= value <= most:
-        raise _wrong(name, f"from {least:g} to {most:g}", value)
+        raise wrong(name, f"from {least:g} to {most:g}", value)
 
 
 _POSITIVE = {int: "a positive integer", float: "positive"}
-
-
-def _wrong(name: str, expected: str, value: object) -> ValueError:
-    return ValueError(f"`{name}` must be {expected}. Received {value!r}.")

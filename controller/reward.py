@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nahas.accelerator.metrics import Metrics
 from nahas.accelerator.objective import exponents, score
+from nahas.accelerator.refusal import wrong
 
 Array = NDArray[np.float64]
 Form = Literal["multiplicative", "absolute", "single_sided"]
@@ -111,10 +112,10 @@ class Reward:
         for name in ("p", "q", "beta"):
             value = getattr(self, name)
             if not _is_number(value) or not isfinite(value) or value > 0:
-                raise _wrong(name, "a number of at most 0", value, "reward")
+                raise wrong(name, "a number of at most 0", value, "reward")
             object.__setattr__(self, name, float(value))
         if self.form not in get_args(Form):
-            raise _wrong("form", f"one of {get_args(Form)}", self.form, "reward")
+            raise wrong("form", f"one of {get_args(Form)}", self.form, "reward")
 
     @property
     def targets(self) -> dict[str, float]:
@@ -181,7 +182,7 @@ class Least:
         exponents(self.objective)
         value = self.exponent
         if not _is_number(value) or not isfinite(value) or not value < 0:
-            raise _wrong("exponent", "a number below 0", value, "least")
+            raise wrong("exponent", "a number below 0", value, "least")
         object.__setattr__(self, "exponent", float(value))
 
     def __call__(self, accuracy: ArrayLike, metrics: Metrics) -> Array:
@@ -232,7 +233,7 @@ class Limits:
             _normalise(self, spec.name, "limits")
         if self.min_accuracy is not None and self.min_accuracy > 1:
             expected = "a fraction: at most 1, and 0 or None for no floor"
-            raise _wrong("min_accuracy", expected, self.min_accuracy, "limits")
+            raise wrong("min_accuracy", expected, self.min_accuracy, "limits")
 
     def violation(self, metrics: Metrics) -> Array:
         """[B] relative excess over the costs' limits, summed: Σ max(0, cost/limit - 1).
@@ -299,11 +300,5 @@ def _normalise(owner: Reward | Limits, name: str, where: str) -> None:
     if value is None:
         return
     if not _is_number(value) or not isfinite(value) or value <= 0:
-        raise _wrong(name, "a positive number or None", value, where)
+        raise wrong(name, "a positive number or None", value, where)
     object.__setattr__(owner, name, float(value))
-
-
-def _wrong(name: str, expected: str, value: object, where: str) -> ValueError:
-    return ValueError(
-        f"`{name}` must be {expected}. Received {value!r} (in {where}.{name})."
-    )

@@ -20,6 +20,7 @@ from functools import lru_cache
 from math import inf
 from typing import Self
 
+from nahas.accelerator.refusal import wrong
 from nahas.search_space.network_words import BLOCK, HEAD, INPUT, STEM, match
 
 ACTIVATIONS = ("relu", "relu6", "swish", "hswish")
@@ -73,27 +74,27 @@ class Block:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise _wrong("kind", f"one of {', '.join(KINDS)}", self.kind)
+            raise wrong("kind", f"one of {', '.join(KINDS)}", self.kind)
         _check_activation(self.activation)
         _check_counts(self, ("kernel", "filters", "stride", "groups"))
         if isinstance(self.expansion, bool) or not (
             isinstance(self.expansion, int | float) and 1 <= self.expansion < inf
         ):
-            raise _wrong("expansion", "a number from 1 up", self.expansion)
+            raise wrong("expansion", "a number from 1 up", self.expansion)
         if self.expansion == int(self.expansion):  # equal blocks must have one text
             object.__setattr__(self, "expansion", int(self.expansion))
         if self.kernel % 2 == 0:
-            raise _wrong("kernel", "odd", self.kernel)
+            raise wrong("kernel", "odd", self.kernel)
         if not isinstance(self.se, int | float) or not 0 <= self.se <= 1:
-            raise _wrong("se", "between 0 and 1", self.se)
+            raise wrong("se", "between 0 and 1", self.se)
         # Equal blocks must have one text: 1, 1.0 and NumPy's are written differently.
         object.__setattr__(self, "se", float(self.se))
         for name in ("skip", "late"):
             if not isinstance(getattr(self, name), bool):
-                raise _wrong(name, "True or False", getattr(self, name))
+                raise wrong(name, "True or False", getattr(self, name))
 
         if self.late and self.kind == "fused_ibn" and self.expansion == 1:
-            raise _wrong("late", "False where there is no projection", self.late)
+            raise wrong("late", "False where there is no projection", self.late)
 
     def adds(self, channels: int) -> bool:
         """Whether the block adds its input, of so many channels, to its output."""
@@ -142,10 +143,10 @@ class Network:
     def __post_init__(self) -> None:
         blocks = self.blocks
         if not isinstance(blocks, tuple) or not blocks:
-            raise _wrong("blocks", "a tuple of at least one block", blocks)
+            raise wrong("blocks", "a tuple of at least one block", blocks)
         for i, block in enumerate(blocks):
             if not isinstance(block, Block):
-                raise _wrong(f"blocks[{i}]", "a Block", block)
+                raise wrong(f"blocks[{i}]", "a Block", block)
         counts = [
             s.name for s in fields(self) if s.name not in ("blocks", "activation")
         ]
@@ -260,7 +261,7 @@ def scale(filters: int, width: float, divisor: int = 8) -> int:
     (32, 16, 8)
     """
     if not 0 < width < inf:
-        raise _wrong("width", "positive and finite", width)
+        raise wrong("width", "positive and finite", width)
     if width == 1:
         return filters
     wanted = filters * width
@@ -319,15 +320,11 @@ def _check_counts(owner: object, names: tuple[str, ...]) -> None:
     for name in names:
         value = getattr(owner, name)
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise _wrong(name, "a positive integer", value)
+            raise wrong(name, "a positive integer", value)
         if value > LARGEST:
-            raise _wrong(name, f"at most {LARGEST}", value)
+            raise wrong(name, f"at most {LARGEST}", value)
 
 
 def _check_activation(name: str) -> None:
     if name not in ACTIVATIONS:
-        raise _wrong("activation", f"one of {', '.join(ACTIVATIONS)}", name)
-
-
-def _wrong(name: str, expected: str, value: object) -> ValueError:
-    return ValueError(f"`{name}` must be {expected}. Received {value!r}.")
+        raise wrong("activation", f"one of {', '.join(ACTIVATIONS)}", name)

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nahas.accelerator.refusal import wrong
 from nahas.search_space.space import SearchSpace
 from nahas.train.checkpoint import CheckpointError
 from nahas.train.data import Dataset
@@ -62,11 +63,11 @@ class Alternation:
 
     def __post_init__(self) -> None:
         if not 0 <= self.warm_up < 1:
-            raise _wrong("warm_up", "at least 0 and below 1", self.warm_up)
+            raise wrong("warm_up", "at least 0 and below 1", self.warm_up)
         if isinstance(self.images, bool) or not isinstance(self.images, int):
-            raise _wrong("images", "a positive integer", self.images)
+            raise wrong("images", "a positive integer", self.images)
         if self.images < 1:
-            raise _wrong("images", "a positive integer", self.images)
+            raise wrong("images", "a positive integer", self.images)
 
 
 def co_train(
@@ -193,7 +194,3 @@ def _damaged(path: Path, why: str) -> CheckpointError:
         f"{path} must hold what the checkpoint beside it was made with: {why}. Remove "
         "both to begin this training anew."
     )
-
-
-def _wrong(name: str, expected: str, value: object) -> ValueError:
-    return ValueError(f"`{name}` must be {expected}. Received {value!r}.")

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nahas.accelerator.quiet import quiet_import
+from nahas.accelerator.refusal import wrong
 from nahas.train.data import Images, Split
 from nahas.train.pictures import Pictures
 
@@ -48,12 +49,12 @@ class Recipe:
         for name in ("epochs", "batch"):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise _wrong(name, "a positive integer", value)
+                raise wrong(name, "a positive integer", value)
         if not (isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise _wrong("learning_rate", "a positive number", self.learning_rate)
+            raise wrong("learning_rate", "a positive number", self.learning_rate)
         for name in ("momentum", "warmup"):
             if not 0 <= getattr(self, name) < 1:
-                raise _wrong(name, "at least 0 and below 1", getattr(self, name))
+                raise wrong(name, "at least 0 and below 1", getattr(self, name))
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +181,7 @@ def fit(
     started = time.process_time()
     per_epoch = len(data) // recipe.batch
     if not per_epoch:
-        raise _wrong("batch", f"at most the {len(data)} training images", recipe.batch)
+        raise wrong("batch", f"at most the {len(data)} training images", recipe.batch)
     _compile(model, recipe, per_epoch * recipe.epochs)
     rng = np.random.default_rng(seed)
     means: list[float] = []
@@ -254,7 +255,3 @@ def jit() -> bool | str:
     import keras
 
     return False if keras.backend.backend() == "tensorflow" else "auto"
-
-
-def _wrong(name: str, expected: str, value: object) -> ValueError:
-    return ValueError(f"`{name}` must be {expected}. Received {value!r}.")

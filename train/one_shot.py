@@ -21,6 +21,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from nahas.accelerator.refusal import wrong
 from nahas.search_space.space import SearchSpace
 from nahas.train.data import Dataset
 from nahas.train.final import Progress
@@ -50,12 +51,12 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if self.rule not in get_args(Rule):
-            raise _wrong("rule", f"one of {', '.join(get_args(Rule))}", self.rule)
+            raise wrong("rule", f"one of {', '.join(get_args(Rule))}", self.rule)
         least = 3 if self.rule == "sandwich" else 1
         for name, low in (("round", least), ("largest_epochs", 0)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < low:
-                raise _wrong(name, f"an integer of at least {low}", value)
+                raise wrong(name, f"an integer of at least {low}", value)
 
     def draw(self, space: SearchSpace, rng: np.random.Generator) -> Ints:
         """[round, D] choices of a round's networks."""
@@ -134,7 +135,3 @@ def train_one_shot(
 
     training.run(model, log, lambda epoch, step: rows(epoch)[step], progress)
     return model
-
-
-def _wrong(name: str, expected: str, value: object) -> ValueError:
-    return ValueError(f"`{name}` must be {expected}. Received {value!r}.")

@@ -14,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from nahas.accelerator.refusal import wrong
 from nahas.search_space.network import Network
 from nahas.search_space.oracle import Estimate
 from nahas.train import fit
@@ -57,9 +58,9 @@ class ProxyTraining:
             counts["images"] = self.images
         for name, value in counts.items():
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise _wrong(name, "a positive integer", value)
+                raise wrong(name, "a positive integer", value)
         if not self.width > 0:
-            raise _wrong("width", "a positive number", self.width)
+            raise wrong("width", "a positive number", self.width)
         _ = self.recipe  # checks its fields
 
     @property
@@ -118,9 +119,9 @@ class ProxyTraining:
         images = len(found.train) if self.images is None else self.images
         if images > len(found.train):
             text = f"at most the {len(found.train)} of {self.data}"
-            raise _wrong("images", text, images)
+            raise wrong("images", text, images)
         if self.batch > images:
-            raise _wrong("batch", f"at most the {images} training images", self.batch)
+            raise wrong("batch", f"at most the {images} training images", self.batch)
         return found
 
     def proxy(self, network: Network) -> Network:
@@ -247,7 +248,3 @@ def _training_images(
     if images is not None:
         train = Split(train.images[:images], train.labels[:images])
     return train, fit.Scaling.of(train.images)
-
-
-def _wrong(name: str, expected: str, value: object) -> ValueError:
-    return ValueError(f"`{name}` must be {expected}. Received {value!r}.")

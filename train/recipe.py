@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Literal, get_args
 
+from nahas.accelerator.refusal import wrong
+
 Optimizer = Literal["sgd", "rmsprop"]
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 
@@ -110,10 +112,7 @@ class FinalRecipe:
                 raise self._wrong(expected, name)
 
     def _wrong(self, expected: str, name: str) -> ValueError:
-        return ValueError(
-            f"`{name}` must be {expected}. Received {getattr(self, name)!r} "
-            f"(in final.{name})."
-        )
+        return wrong(name, expected, getattr(self, name), "final")
 
 
 def _number(value: object) -> float:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nahas.accelerator.refusal import wrong
 from nahas.search_space.lower import lower
 from nahas.search_space.skeleton import Skeleton
 from nahas.search_space.space import SearchSpace
@@ -190,14 +191,10 @@ def skeleton_of(space: SearchSpace, fidelity: Fidelity, data: Dataset) -> Skelet
 def check(data: Dataset, fidelity: Fidelity, recipe: FinalRecipe, round: int) -> None:
     """Raises a ValueError where a one-shot training has not what is asked for."""
     if data.resolution != fidelity.resolution:
-        raise _wrong("data", f"at {fidelity.resolution} pixels", data.resolution)
+        raise wrong("data", f"at {fidelity.resolution} pixels", data.resolution)
     if recipe.batch * round > len(data.train):
         most = f"at most the {len(data.train)} images over a round's {round}"
-        raise _wrong("batch", most, recipe.batch)
+        raise wrong("batch", most, recipe.batch)
     for name in ("dropout", "drop_path", "int8_epochs"):
         if getattr(recipe, name):
-            raise _wrong(name, "0 for a one-shot model", getattr(recipe, name))
-
-
-def _wrong(name: str, expected: str, value: object) -> ValueError:
-    return ValueError(f"`{name}` must be {expected}. Received {value!r}.")
+            raise wrong(name, "0 for a one-shot model", getattr(recipe, name))

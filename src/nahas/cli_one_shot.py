@@ -10,6 +10,7 @@ from nahas.output import duration, note, print_json
 from nahas.usage import (
     UsageError,
     add_command,
+    add_images,
     add_json,
     add_settings,
     check_folder,
@@ -59,19 +60,7 @@ def add_commands(commands: Any) -> None:
 
 def add_fidelity(parser: argparse.ArgumentParser, folder: str) -> None:
     """Adds what all trainings of shared weights are asked for."""
-    parser.add_argument(
-        "--data", metavar="NAME", required=True,
-        help="images: cifar10, fashion_mnist, mnist5k ..., a .npz file, a folder with "
-        "one of pictures for each class, or tfds:NAME",
-    )  # fmt: skip
-    parser.add_argument(
-        "--resolution", type=int, metavar="PIXELS", default=16,
-        help="rows and columns of the images (default: %(default)s)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--width", type=float, metavar="FACTOR", default=0.25,
-        help="factor on all filters of all networks (default: %(default)s)",
-    )  # fmt: skip
+    add_images(parser, resolution=16, width=0.25)
     parser.add_argument(
         "--seed", type=int, metavar="N", default=0,
         help="of weights, networks, order and augmentation (default: %(default)s)",

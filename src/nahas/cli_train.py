@@ -11,6 +11,7 @@ from nahas.output import duration, note, percent, print_json, print_table
 from nahas.usage import (
     UsageError,
     add_command,
+    add_images,
     add_json,
     add_settings,
     check_folder,
@@ -48,11 +49,7 @@ def add_commands(commands: Any) -> None:
         help="a study's folder, for its best pair's network; a published network, a "
         "network's text, or a file that holds one or a pair",
     )  # fmt: skip
-    train.add_argument(
-        "--data", metavar="NAME", required=True,
-        help="images: cifar10, fashion_mnist, mnist5k ..., a .npz file, a folder with "
-        "one of pictures for each class, or tfds:NAME",
-    )  # fmt: skip
+    add_images(train, resolution=None, width=1.0)
     train.add_argument(
         "--trial", metavar="N", default="best",
         help="the network of another trial of the studies (default: %(default)s)",
@@ -60,14 +57,6 @@ def add_commands(commands: Any) -> None:
     train.add_argument(
         "--seeds", type=int, metavar="K", default=1,
         help="trainings of each network, with seeds 0 .. K - 1 (default: %(default)s)",
-    )  # fmt: skip
-    train.add_argument(
-        "--resolution", type=int, metavar="PIXELS",
-        help="rows and columns of the images (default: their own)",
-    )  # fmt: skip
-    train.add_argument(
-        "--width", type=float, metavar="FACTOR", default=1.0,
-        help="factor on all filters of all networks (default: %(default)s)",
     )  # fmt: skip
     train.add_argument(
         "--workers", type=int, metavar="N", default=1,

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from nahas import platform_table
 from nahas.accelerator.objective import exponents
+from nahas.accelerator.refusal import wrong
 from nahas.accelerator.template import Platform
 from nahas.controller.bayesian import Bayesian
 from nahas.controller.evolution import RegularizedEvolution
@@ -97,19 +98,19 @@ class SearchConfig:
     def __post_init__(self) -> None:
         for name in ("trials", "window"):
             if getattr(self, name) < 1:
-                raise _wrong(name, "a positive integer", getattr(self, name))
+                raise wrong(name, "a positive integer", getattr(self, name))
         for name in ("workers", "seed"):
             if getattr(self, name) < 0:
-                raise _wrong(name, "0 or a positive integer", getattr(self, name))
+                raise wrong(name, "0 or a positive integer", getattr(self, name))
         if self.minutes is not None and not self.minutes > 0:
-            raise _wrong("minutes", "positive", self.minutes)
+            raise wrong("minutes", "positive", self.minutes)
         if self.minimise:
             try:
                 exponents(self.minimise)
             except ValueError as error:
                 raise ValueError(str(error).replace("objective", "minimise")) from error
         if self.engine == "ray" and not self.workers:
-            raise _wrong("workers", "a positive integer on Ray", self.workers)
+            raise wrong("workers", "a positive integer on Ray", self.workers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +188,7 @@ class NetworkConfig:
     def __post_init__(self) -> None:
         for name in ("resolution", "width", "classes"):
             if getattr(self, name) <= 0:
-                raise _wrong(name, "positive", getattr(self, name))
+                raise wrong(name, "positive", getattr(self, name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,7 +344,3 @@ def from_stored(table: Mapping[str, Any]) -> Config:
 
 def _copy(table: Mapping[str, Any]) -> dict[str, Any]:
     return {k: _copy(v) if isinstance(v, Mapping) else v for k, v in table.items()}
-
-
-def _wrong(name: str, expected: str, value: object) -> ValueError:
-    return ValueError(f"`{name}` must be {expected}. Received {value!r}.")

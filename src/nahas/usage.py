@@ -106,6 +106,26 @@ def add_settings(parser: argparse.ArgumentParser, example: str) -> None:
     )
 
 
+def add_images(
+    parser: argparse.ArgumentParser, resolution: int | None, width: float
+) -> None:
+    """Adds --data, --resolution and --width, with the defaults of the last two."""
+    own = "their own" if resolution is None else "%(default)s"
+    parser.add_argument(
+        "--data", metavar="NAME", required=True,
+        help="images: cifar10, fashion_mnist, mnist5k ..., a .npz file, a folder with "
+        "one of pictures for each class, or tfds:NAME",
+    )  # fmt: skip
+    parser.add_argument(
+        "--resolution", type=int, metavar="PIXELS", default=resolution,
+        help=f"rows and columns of the images (default: {own})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--width", type=float, metavar="FACTOR", default=width,
+        help="factor on all filters of all networks (default: %(default)s)",
+    )  # fmt: skip
+
+
 def add_machine(parser: argparse.ArgumentParser) -> None:
     """Adds --accelerator, --set and --technology."""
     parser.add_argument(
