@@ -13,7 +13,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,18 +100,17 @@ def retrained(
             "--seeds", str(seeds), "--workers", str(workers), "--folder", str(folder),
             log=log,
         )  # fmt: skip
-        places = sorted(folder.glob("*/seed*"))
-        exported = at_once(
-            [partial(nahas, "export", str(place), log=log) for place in places], workers
-        )
+        places = [str(place) for place in sorted(folder.glob("*/seed*"))]
+        exported = nahas("export", *places, log=log)
+        int8 = {row["seed"]: row["int8_accuracy"] for row in exported}
         return [
             {
                 "network": row["network"], "deployed": row["deployed"],
                 "seed": row["seed"], "accuracy": row["accuracy"],
-                "int8": found["int8_accuracy"], "parameters": row["parameters"],
+                "int8": int8[row["seed"]], "parameters": row["parameters"],
                 "cpu_seconds": sum(epoch["seconds"] for epoch in row["epochs"]),
             }
-            for row, found in zip(rows, exported, strict=True)
+            for row in rows
         ]  # fmt: skip
 
     path = kept_in / f"{mark(resolved(deployed))}-{seeds}.json"
