@@ -2,8 +2,9 @@
 
 Networks are shown images of 16x16 at a quarter of their width, and keep their choices:
 the rule of `Network.proxy`, the same for all. Everything is done by the commands that a
-user has, each in a process of its own; what a folder under runs/ holds is not done
-again, so that a script that was interrupted goes on.
+user has, each in a process of its own. What they leave lies under runs/ and lets them
+go on; what was found by them is kept as JSON under results/, and is not looked for
+again.
 """
 
 import json
@@ -19,6 +20,9 @@ from oracles import unpacked
 from page import ROOT
 
 from nahas.controller.pool import thread_limits
+from nahas.final_queue import mark
+from nahas.models import resolve
+from nahas.search_space.network import Network
 
 RUNS = ROOT / "runs" / "cifar"
 RESOLUTION, WIDTH = 16, 0.25
@@ -29,7 +33,7 @@ PROXY = (
     "training.learning_rate=0.05",
 )  # fmt: skip
 """Of a multi-trial search: what a training of each network is."""
-FINAL = ("final.epochs=12", "final.operations=0", "final.crop=2", "final.batch=64")
+FINAL = ("final.epochs=10", "final.operations=0", "final.crop=2", "final.batch=64")
 """Of what was found and of its rivals."""
 
 
@@ -72,7 +76,7 @@ def kept(path: Path, make: Callable[[], Any]) -> Any:
         found = make()
         draft = path.with_suffix(".draft")
         draft.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps(found, indent=2))
+        draft.write_text(json.dumps(found, indent=1) + "\n")
         draft.replace(path)
     return json.loads(path.read_text())
 
@@ -84,12 +88,37 @@ def at_once(jobs: Sequence[Callable[[], Any]], count: int) -> list[Any]:
 
 
 def retrained(
-    what: Sequence[str], data: Path, folder: Path, *, seeds: int, workers: int
+    deployed: str, data: str, kept_in: Path, *, seeds: int, workers: int
 ) -> list[dict[str, Any]]:
-    """Final trainings of networks, pairs or published ones, by `FINAL`."""
-    found: list[dict[str, Any]] = nahas(
-        "train", *what, "--data", images(data), *SIZE, *settings(*FINAL),
-        "--seeds", str(seeds), "--workers", str(workers), "--folder", str(folder),
-        log=folder / "commands.txt",
-    )  # fmt: skip
-    return found
+    """Final trainings of a network by `FINAL`, and their int8 accuracies, by seed."""
+    folder = RUNS / "final" / mark(resolved(deployed))
+    log = folder / "commands.txt"
+
+    def train() -> list[dict[str, Any]]:
+        rows = nahas(
+            "train", deployed, "--data", data, *SIZE, *settings(*FINAL),
+            "--seeds", str(seeds), "--workers", str(workers), "--folder", str(folder),
+            log=log,
+        )  # fmt: skip
+        places = [str(place) for place in sorted(folder.glob("*/seed*"))]
+        exported = nahas("export", *places, log=log)
+        int8 = {row["seed"]: row["int8_accuracy"] for row in exported}
+        return [
+            {
+                "network": row["network"], "deployed": row["deployed"],
+                "seed": row["seed"], "accuracy": row["accuracy"],
+                "int8": int8[row["seed"]], "parameters": row["parameters"],
+                "cpu_seconds": sum(epoch["seconds"] for epoch in row["epochs"]),
+            }
+            for row in rows
+        ]  # fmt: skip
+
+    path = kept_in / f"{mark(resolved(deployed))}-{seeds}.json"
+    return list(kept(path, train))
+
+
+def resolved(word: str) -> Network:
+    """A published network, or that of a text."""
+    network = resolve(word).network
+    assert network is not None
+    return network

@@ -4,14 +4,15 @@
 
 S1, S2 and S3 have shared weights, trained alike (`nahas one-shot`); `guided` searches
 each space with its weights as the oracle, on the baseline accelerator and jointly, and
-S3 also tailored to the baseline, all within EfficientNet-B0's latency there. What is
-found and B0 itself are trained to the end by one recipe, S3's and B0 with several
-seeds, exported as int8, and costed on the baseline and on each one's best accelerator.
+S3 also tailored to the baseline, all within EfficientNet-B0's latency there and within
+the baseline's area. One search more is for the least energy at the accuracy that the
+oracle gives to B0's like in S3. What is found and B0 itself are trained to the end by
+one recipe, with several seeds where the comparison is with B0, and exported as int8.
 Interrupted, it goes on where it stopped. The figures go to results/cifar_search/.
 """
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,53 +32,91 @@ from cifar_runs import (
     run,
     settings,
 )
+from numpy.typing import NDArray
 from page import ROOT, command, cores, made_with, table, write_csv
 from scipy import stats
+
+from nahas.accelerator.cost_model import evaluate
+from nahas.accelerator.grid import BASELINE
+from nahas.search_space.lower import lower
+from nahas.search_space.network import Network
+from nahas.search_space.network_spaces import NETWORK_SPACES
+from nahas.search_space.published import PUBLISHED
+from nahas.train.shared_weights import OneShot
 
 RESULTS = ROOT / "results" / "cifar_search"
 FOLDER = RUNS / "search"
 RIVAL = "EfficientNetB0"
 TARGET_MS = 0.415
 """EfficientNet-B0's on the baseline accelerator, in round figures."""
-SHARED = ("final.epochs=20", "final.batch=64", "final.crop=2", "final.operations=0",
+WITHIN = ("--max-latency-ms", str(TARGET_MS), "--max-area-mm2", "39.86")
+SHARED = ("final.epochs=8", "final.batch=64", "final.crop=2", "final.operations=0",
           "final.label_smoothing=0.0", "final.weight_decay=2e-4", "sampling.rule=fair",
           "sampling.round=3")  # fmt: skip
-TRIALS = 600
+TRIALS = 300
 SEARCHES = {
     f"{space}{' tailored' * tailored}, {mode}": (space, tailored, mode)
     for space, tailored in (("s1", 0), ("s2", 0), ("s3", 0), ("s3", 1))
     for mode in ("fixed", "joint")
-}
-MOST_SEEDS = ("s3, fixed", "s3, joint", RIVAL)
-"""Trained with all seeds; the others with two."""
-FEW = 2
+} | {"s3, least energy": ("s3", 0, "energy")}
+MOST_SEEDS = (RIVAL, "s3, fixed", "s3, joint", "s3, least energy")
+"""Trained with all seeds, in this order; the others with one."""
+
+Found = Mapping[str, Any]
+
+
+def found_in(space: str, tailored: int, mode: str) -> Path:
+    """Where what a search found is kept."""
+    return RESULTS / "found" / f"{space}-{'tailored-' * tailored}{mode}.json"
 
 
 def shared_weights(space: str, data: str) -> None:
-    """The weights of a space."""
-    folder = FOLDER / space
-    kept(folder / "done.json", lambda: nahas(
-        "one-shot", space, "--data", data, *SIZE, *settings(*SHARED),
-        "--folder", str(folder), log=folder / "commands.txt",
-    ))  # fmt: skip
+    """The weights of a space, unless all of its searches are done."""
+    asked = [one for one in SEARCHES.values() if one[0] == space]
+    if not all(found_in(*one).exists() for one in asked):
+        folder = FOLDER / space
+        kept(folder / "done.json", lambda: nahas(
+            "one-shot", space, "--data", data, *SIZE, *settings(*SHARED),
+            "--folder", str(folder), log=folder / "commands.txt",
+        ))  # fmt: skip
 
 
-def searched(space: str, tailored: int, mode: str) -> dict[str, Any]:
-    """The best pair of a search, within the target and the baseline's area."""
-    folder = FOLDER / f"{space}-{'tailored-' * tailored}{mode}"
+def searched(space: str, tailored: int, mode: str) -> Found:
+    """The best pair of a search."""
+    path = found_in(space, tailored, mode)
+    folder = FOLDER / path.stem
     log = folder / "commands.txt"
 
-    def search() -> Any:
+    def search() -> Found:
+        words = [*(["--tailor", "baseline"] * tailored), *settings("search.seed=0")]
+        floor = None
+        if mode == "energy":
+            floor = of_reference(space)
+            words += ["--minimise", "energy", "--min-accuracy", str(floor)]
+        else:
+            words += ["--mode", mode, *settings(f"reward.latency_ms={TARGET_MS}")]
         run(
             "search", "--space", space, "--accuracy", f"one-shot:{FOLDER / space}",
-            "--controller", "guided", "--mode", mode, "--trials", str(TRIALS),
-            "--max-latency-ms", str(TARGET_MS), "--workers", "0",
-            *(["--tailor", "baseline"] * tailored),
-            *settings("search.seed=0"), "--folder", str(folder / "study"), log=log,
+            "--controller", "guided", "--trials", str(TRIALS), *WITHIN, *words,
+            "--workers", "0", "--folder", str(folder / "study"), log=log,
         )  # fmt: skip
-        return nahas("status", str(folder / "study"), log=log)
+        found = nahas("status", str(folder / "study"), log=log)
+        wanted = ("network", "accelerator", "accuracy", "latency_ms", "energy_mj",
+                  "area_mm2")  # fmt: skip
+        return {
+            **{name: found["best"][name] for name in wanted}, "floor": floor,
+            **{name: found[name] for name in ("trials", "trained", "rejected")},
+        }  # fmt: skip
 
-    return dict(kept(folder / "found.json", search))
+    return dict(kept(path, search))
+
+
+def of_reference(space: str) -> float:
+    """By shared weights, the accuracy of a space's reference, which is B0's like."""
+    asked = NETWORK_SPACES[space]()
+    assert asked.reference is not None
+    network = asked.decode(np.array(asked.reference))
+    return float(OneShot(str(FOLDER / space)).evaluate([network]).accuracy[0])
 
 
 def main() -> None:
@@ -87,81 +126,107 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
     data, workers = images(arguments.data), arguments.workers
-    spaces = sorted({space for space, *_ in SEARCHES.values()})
+    spaces = sorted({space for space, *_ in SEARCHES.values()}, reverse=True)
     at_once([partial(shared_weights, space, data) for space in spaces], workers)
     jobs = [partial(searched, *asked) for asked in SEARCHES.values()]
     found = dict(zip(SEARCHES, at_once(jobs, workers), strict=True))
-    final = FOLDER / "final"
-    networks = {name: row["best"]["network"] for name, row in found.items()}
-    networks[RIVAL] = RIVAL
-    many = [networks[name] for name in MOST_SEEDS]
-    few = sorted(set(networks.values()) - set(many))
-    retrained(many, arguments.data, final, seeds=arguments.seeds, workers=workers)
-    retrained(few, arguments.data, final, seeds=FEW, workers=workers)
-    log = final / "exports.txt"
-    for folder in sorted(final.glob("*/seed*")):
-        kept(folder / "exported.json", partial(nahas, "export", str(folder), log=log))
-    compared = nahas(
-        "compare", str(FOLDER / "s3-joint" / "study"), "--trainings", str(final),
-        log=log,
-    )  # fmt: skip
-    rows = [row for name in networks for row in shown(name, found, compared)]
-    for row in rows:
-        print(*row, flush=True)
-    write(rows, arguments)
+    networks = {name: row["network"] for name, row in found.items()}
+    networks[RIVAL] = str(PUBLISHED[RIVAL])
+    order = [*MOST_SEEDS, *(name for name in networks if name not in MOST_SEEDS)]
+    trained = {}
+    for name in order:
+        seeds = arguments.seeds if name in MOST_SEEDS else 1
+        trained[name] = retrained(
+            networks[name], data, RESULTS / "trained", seeds=seeds, workers=workers
+        )
+        print(name, *(row["accuracy"] for row in trained[name]), flush=True)
+    rows = [row for name in networks for row in placed(name, found, trained[name])]
+    gains = [gain(name, rows, trained) for name in MOST_SEEDS[1:]]
+    write(rows, gains, arguments)
 
 
-def shown(
-    name: str, found: Mapping[str, Any], compared: list[dict[str, Any]]
-) -> list[tuple[object, ...]]:
-    """The rows of a network: as it was found, or on the baseline; and at its best."""
-    best = found[name]["best"] if name in found else None
-    network = None if best is None else best["network"]
-    own = [
-        row for row in compared
-        if (row["name"] == RIVAL if network is None else row["network"] == network)
+def placed(
+    name: str, found: Mapping[str, Found], trained: Sequence[Found]
+) -> list[dict[str, Any]]:
+    """A network on the baseline, as it was found, and where it takes least energy."""
+    text = trained[0]["deployed"]
+    log = FOLDER / "sweeps.txt"
+    least = nahas("sweep", text, "--objective", "energy", *WITHIN, log=log)["best"]
+    workload = lower([Network.parse(text)])
+    on_baseline = evaluate(workload, [BASELINE])
+    costs = {"baseline": {
+        name: float(getattr(on_baseline, name)[0])
+        for name in ("latency_ms", "energy_mj", "area_mm2")
+    }}  # fmt: skip
+    if name in found and not name.endswith("fixed"):
+        costs["as found"] = found[name]
+    costs["of least energy"] = least
+    accuracy = np.array([row["accuracy"] for row in trained])
+    int8 = np.mean([row["int8"] for row in trained])
+    return [
+        {
+            "search": name, "on": on,
+            "by shared weights, %":
+                f"{100 * found[name]['accuracy']:.1f}" if name in found else "",
+            "accuracy, %": f"{100 * accuracy.mean():.2f}{interval(accuracy)}",
+            "seeds": len(accuracy), "int8, %": f"{100 * int8:.2f}",
+            "latency, ms": f"{cost['latency_ms']:.3f}",
+            "energy, mJ": f"{cost['energy_mj']:.3f}",
+            "area, mm2": f"{cost['area_mm2']:.1f}",
+            "million MACs": f"{workload.macs.sum() / 1e6:.0f}",
+            "million weights": f"{workload.own_parameters.sum() / 1e6:.2f}",
+        }
+        for on, cost in costs.items()
     ]  # fmt: skip
-    rows = []
-    for row in own:
-        if row["on"] == "as found":
-            continue  # of the study that compares; others' are below
-        rows.append(cells(name, row["on"], row, row, best))
-    if best is not None:
-        rows.append(cells(name, "as found", own[0], best, best))
-    return rows
 
 
-def cells(
-    name: str, on: str, trained: Mapping[str, Any], costs: Mapping[str, Any],
-    best: Mapping[str, Any] | None,
-) -> tuple[object, ...]:  # fmt: skip
-    """A row of the table."""
-    half, seeds = "", trained["seeds"]
-    if seeds > 1:
-        t = stats.t.ppf(0.975, seeds - 1)
-        half = f" ± {100 * t * trained['deviation'] / np.sqrt(seeds):.2f}"
-    return (
-        name, on, "" if best is None else f"{100 * best['accuracy']:.1f}",
-        f"{100 * trained['accuracy']:.2f}{half}", seeds,
-        f"{100 * trained['int8']:.2f}", f"{costs['latency_ms']:.3f}",
-        f"{costs['energy_mj']:.3f}", f"{costs['area_mm2']:.1f}",
-        f"{trained['parameters']:,}", f"{trained['macs'] / 1e6:.0f}",
-    )  # fmt: skip
+def interval(accuracy: NDArray[np.float64]) -> str:
+    """The half of Student's 95 % interval of a mean, in points."""
+    count = len(accuracy)
+    if count == 1:
+        return ""
+    half = stats.t.ppf(0.975, count - 1) * accuracy.std(ddof=1) / np.sqrt(count)
+    return f" ± {100 * half:.2f}"
 
 
-TITLES = (
-    "search", "on", "by shared weights, %", "accuracy, %", "seeds", "int8, %",
-    "latency, ms", "energy, mJ", "area, mm2", "parameters", "million MACs",
-)  # fmt: skip
+def gain(
+    name: str, rows: Sequence[Found], trained: Mapping[str, Sequence[Found]]
+) -> dict[str, str]:
+    """Points of accuracy over the rival, and how much less energy it takes."""
+    own, other = (
+        100 * np.array([row["accuracy"] for row in trained[one]])
+        for one in (name, RIVAL)
+    )
+    welch = stats.ttest_ind(own, other, equal_var=False).confidence_interval()
+    energy = {
+        (row["search"], row["on"]): float(row["energy, mJ"])
+        for row in rows if row["search"] in (name, RIVAL)
+    }  # fmt: skip
+    own_energy = energy.get((name, "as found"), energy[name, "baseline"])
+    return {
+        "search": name,
+        "points over EfficientNet-B0": f"{own.mean() - other.mean():+.2f}",
+        "95 % interval": f"{welch.low:+.2f} to {welch.high:+.2f}",
+        "times less energy than B0 on the baseline":
+            f"{energy[RIVAL, 'baseline'] / own_energy:.2f}",
+        "than B0 on its own of least energy":
+            f"{energy[RIVAL, 'of least energy'] / own_energy:.2f}",
+    }  # fmt: skip
 
 
-def write(rows: list[tuple[object, ...]], arguments: argparse.Namespace) -> None:
-    """The table and the page."""
-    write_csv(RESULTS / "summary.csv", TITLES, rows)
+def write(
+    rows: Sequence[Found], gains: Sequence[Found], arguments: argparse.Namespace
+) -> None:
+    """The tables and the page."""
+    tables = {}
+    for name, asked in (("summary", rows), ("gains", gains)):
+        titles, cells = tuple(asked[0]), [tuple(row.values()) for row in asked]
+        write_csv(RESULTS / f"{name}.csv", titles, cells)
+        tables[name] = table(titles, cells)
     (RESULTS / "README.md").write_text(_PAGE.format(
-        command=command(), table=table(TITLES, rows), target=TARGET_MS, trials=TRIALS,
+        command=command(), **tables, target=TARGET_MS, trials=TRIALS,
         resolution=RESOLUTION, width=WIDTH, final=", ".join(FINAL),
-        shared=", ".join(SHARED), few=FEW, seeds=arguments.seeds,
+        shared=", ".join(SHARED), seeds=arguments.seeds,
         made=made_with("keras", "tensorflow", "numpy", seed=0, machine=cores()),
     ))  # fmt: skip
 
@@ -173,7 +238,7 @@ Remade by
 
     {command}
 
-{table}
+{summary}
 
 Accuracies are CIFAR-10's, of networks at {resolution}x{resolution} and {width} of their
 width; costs are of the same networks deployed at 224x224 in their full width. Each
@@ -181,13 +246,18 @@ search is of {trials} pairs by `guided`, with the shared weights of its space as
 oracle (`by shared weights`, validation images), within {target} ms, which is
 EfficientNet-B0's latency on the baseline accelerator, and the baseline's area. `fixed`
 searches networks for the baseline, `joint` pairs; `tailored` leaves out the blocks that
-do not pay on the baseline. `its best` is the accelerator of all 50,000 that the goal of
-the joint search likes best for the network.
+do not pay on the baseline; `least energy` seeks pairs at no less than the accuracy that
+shared weights give to S3's reference, EfficientNet-B0 without squeezing and swish.
+`of least energy` is the accelerator of all 50,000 on which a network takes the least
+within the same limits.
 
-Shared weights: {shared}. Final trainings: {final}; {seeds} seeds of S3's, of both
-modes, and of EfficientNet-B0, {few} of the others, with the 95 % interval of Student's
-t over the seeds. int8 is the accuracy of the exported TFLite file, quantized after the
-training, on the same test images.
+{gains}
+
+Shared weights: {shared}. Final trainings: {final}; {seeds} seeds where the comparison
+is with EfficientNet-B0, one for the others. Intervals are of 95 % over the seeds,
+Student's and Welch's. int8 is the accuracy of the exported TFLite files, quantized
+after the training, on the same test images. Energy is that of a pair as it was found,
+or on the baseline where that is what was searched for.
 
 {made}
 """

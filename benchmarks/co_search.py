@@ -42,7 +42,7 @@ from nahas.parts import make_parts
 RESULTS = ROOT / "results" / "co_search"
 FOLDER = RUNS / "co_search"
 TARGET_MS = 0.4
-EPOCHS = 8
+EPOCHS = 4
 FIRST_TRIALS = 24
 """Of the multi-trial search, by which the cost of a training is known."""
 
@@ -83,10 +83,16 @@ def co_trained(setting: Setting, data: str) -> dict[str, Any]:
         f"alternation.warm_up={setting.warm_up}", f"final.epochs={EPOCHS}",
         "final.batch=64", "final.crop=2",
     )  # fmt: skip
-    return dict(kept(folder / "found.json", lambda: nahas(
-        "co-train", "s3", "--data", data, *SIZE, "--folder", str(folder),
-        *rewarded(setting.beta), *words, log=folder / "commands.txt",
-    )))  # fmt: skip
+
+    def search() -> dict[str, Any]:
+        found = nahas(
+            "co-train", "s3", "--data", data, *SIZE, "--folder", str(folder),
+            *rewarded(setting.beta), *words, log=folder / "commands.txt",
+        )  # fmt: skip
+        names = ("best", "trials", "refused", "entropy", "cpu_seconds")
+        return {name: found[name] for name in names}
+
+    return dict(kept(RESULTS / "found" / f"{folder.name}.json", search))
 
 
 def searched(cpu_seconds: float, data: str) -> dict[str, Any]:
@@ -109,12 +115,12 @@ def searched(cpu_seconds: float, data: str) -> dict[str, Any]:
         study = Study.open(folder / "study")
         found = nahas("status", str(study.folder), log=log)
         return {
-            "best": found["best"], "mode": found["policy_mode"], "trials": len(every),
+            "best": found["best"], "trials": len(every),
             "refused": int((every.status == "rejected").sum()),
             "entropy": entropy(study), "cpu_seconds": float(every.seconds.sum()),
         }  # fmt: skip
 
-    return dict(kept(folder / "found.json", search))
+    return dict(kept(RESULTS / "found" / "multi_trial.json", search))
 
 
 def entropy(study: Study) -> float:
@@ -135,7 +141,7 @@ def entropy(study: Study) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, default=1, help="of the final trainings")
+    parser.add_argument("--seeds", type=int, default=2, help="of the final trainings")
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
     data = images(arguments.data)
@@ -145,24 +151,22 @@ def main() -> None:
         strict=True,
     ))  # fmt: skip
     found[PPO] = searched(found[SETTINGS[0].name]["cpu_seconds"], data)
-    networks = {name: row["mode"]["network"] for name, row in found.items()}
-    trained = retrained(
-        sorted(set(networks.values())), arguments.data, FOLDER / "final",
-        seeds=arguments.seeds, workers=arguments.workers,
-    )  # fmt: skip
-    accuracy = {
-        deployed: [row["accuracy"] for row in trained if row["deployed"] == deployed]
-        for deployed in {row["deployed"] for row in trained}
-    }
+    accuracy = {}
+    for network in {row["best"]["network"] for row in found.values()}:
+        trained = retrained(
+            network, data, RESULTS / "trained",
+            seeds=arguments.seeds, workers=arguments.workers,
+        )  # fmt: skip
+        accuracy[network] = [row["accuracy"] for row in trained]
     rows = []
     for name, row in found.items():
-        mode = row["mode"]
-        final = accuracy[mode["network"]]
+        best = row["best"]
+        final = accuracy[best["network"]]
         rows.append((
             name, f"{row['cpu_seconds']:.0f}", row["trials"], row["refused"],
-            f"{row['entropy']:.2f}", f"{mode['latency_ms']:.3f}",
-            "yes" if mode["latency_ms"] <= TARGET_MS else "no",
-            f"{mode['energy_mj']:.3f}", f"{mode['area_mm2']:.1f}",
+            f"{row['entropy']:.2f}", f"{best['latency_ms']:.3f}",
+            "yes" if best["latency_ms"] <= TARGET_MS else "no",
+            f"{best['energy_mj']:.3f}", f"{best['area_mm2']:.1f}",
             f"{100 * np.mean(final):.2f}", len(final),
         ))  # fmt: skip
         print(*rows[-1], flush=True)
@@ -199,11 +203,13 @@ latency of {target} ms; the area is at most the baseline's.
 
 {table}
 
-The pair is the policy's mode. `co-train` is TuNAS's loop (REINFORCE) of {epochs}
-epochs; `beta` is what the reward loses when latency is twice the target, `warm-up` the
-share of the epochs in which the weights alone learn. PPO has beta {beta} and as many
-CPU seconds as the first row, for trainings by {proxy}. `entropy` is the policy's in the
-end, over the uniform one's; `refused` pairs broke the area's limit and trained nothing.
+The pair is the best that was found: of the policy's mode and the 64 pairs that it draws
+in the end, by the weights then; of PPO's trials. `co-train` is TuNAS's loop (REINFORCE)
+of {epochs} epochs; `beta` is what the reward loses when latency is twice the target,
+`warm-up` the share of the epochs in which the weights alone learn. PPO has beta {beta}
+and as many CPU seconds as the first row, for trainings by {proxy}. `entropy` is the
+policy's in the end, over the uniform one's; `refused` pairs broke the area's limit and
+trained nothing.
 Accuracy is of the test images, after a final training by {final}.
 
 {made}

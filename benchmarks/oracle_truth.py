@@ -55,10 +55,14 @@ def read_truth(data: Path) -> tuple[Truth, Truth]:
     return development, test
 
 
+def mark(text: str) -> str:
+    """Of a network: a hash, of sixteen digits."""
+    return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
 def place(text: str) -> float:
-    """Of a network, from 0 to 1: a hash."""
-    digest = blake2b(text.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / 2**64
+    """Of a network, from 0 to 1."""
+    return int(mark(text), 16) / 2**64
 
 
 def one_hot(network: Network) -> NDArray[np.float64]:

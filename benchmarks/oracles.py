@@ -3,10 +3,11 @@
     python benchmarks/oracles.py --data FOLDER [--only NAME ...]
     python benchmarks/oracles_report.py --data FOLDER
 
-The first trains and asks; what is answered is kept in runs/oracles, a line a network,
-and nothing is asked twice. The second ranks the oracles. CIFAR-10 is read from the data
+The first trains and asks; what is answered is written in runs/oracles, a line a
+network, and nothing is asked twice; in the end it is kept in results/oracles/answers.
+The second ranks the oracles by what is kept there. CIFAR-10 is read from the data
 folder. Oracles that train each network anew are asked for the first of the test
-networks alone; those with shared weights for all of them, and for some development
+networks alone; those with shared weights for more of them, and for some development
 networks.
 """
 
@@ -23,8 +24,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from oracle_truth import SPACE, read_truth
-from page import ROOT
+from oracle_truth import SPACE, mark, read_truth
+from page import ROOT, write_csv
 
 from nahas.search_space.network import Network
 from nahas.search_space.oracle import Estimate, Oracle
@@ -37,10 +38,13 @@ from nahas.train.shared_weights import WEIGHTS, Fidelity, OneShot, SharedWeights
 from nahas.train.training_free import naswot
 
 RUNS = ROOT / "runs" / "oracles"
+RESULTS = ROOT / "results" / "oracles"
 IMAGES = "images/cifar10_jpeg.npz"
 SEED = 0
 TRAINED = 150
 """Test networks that are trained anew by each proxy."""
+SHOWN = 1_000
+"""Test networks that shared weights are asked for."""
 DEVELOPED = 300
 """Development networks that shared weights are asked for."""
 
@@ -120,7 +124,7 @@ def shared(sampling: Sampling, resolution: int = 32) -> Asked:
             )  # fmt: skip
         return OneShot(str(folder), images=1_000, calibration=256)
 
-    return Asked(make, None, DEVELOPED, None)
+    return Asked(make, SHOWN, DEVELOPED, None)
 
 
 ORACLES = {
@@ -163,6 +167,7 @@ def main() -> None:
             for row in pool.imap_unordered(answer, jobs):
                 file.write(json.dumps(row) + "\n")
                 file.flush()
+        keep(name, folder)
 
 
 def prepare(name: str, images: str, folder: Path) -> None:
@@ -202,10 +207,26 @@ def answers(name: str) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, file.read_text().splitlines())
 
 
-def training_seconds(name: str) -> float:
-    """CPU seconds before an oracle's first answer."""
-    file = RUNS / name.replace(" ", "_") / WEIGHTS
-    return SharedWeights.read(file).seconds if file.exists() else 0.0
+def keep(name: str, folder: Path) -> None:
+    """Writes an oracle's answers, by the networks' hashes, in their order.
+
+    The first row, of no network, has the seconds before the first answer.
+    """
+    weights = folder / WEIGHTS
+    before = SharedWeights.read(weights).seconds if weights.exists() else 0.0
+    rows = [
+        (mark(row["network"]), f"{row['score']:.6g}", f"{row['seconds']:.3f}")
+        for row in answers(name) if not row["error"]
+    ]  # fmt: skip
+    write_csv(
+        kept_in(name), ("network", "score", "seconds"),
+        [("", "", f"{before:.1f}"), *sorted(rows)],
+    )  # fmt: skip
+
+
+def kept_in(name: str) -> Path:
+    """The file of an oracle's answers."""
+    return RESULTS / "answers" / f"{name.replace(' ', '_')}.csv"
 
 
 def unpacked(data: Path) -> str:

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
-from oracle_truth import Truth, layers, one_hot, read_truth
-from oracles import ORACLES, answers, training_seconds
-from page import ROOT, command, cores, made_with, table, write_csv
+from oracle_truth import Truth, layers, mark, one_hot, read_truth
+from oracles import ORACLES, RESULTS, kept_in
+from page import command, cores, made_with, table, write_csv
 from scipy.stats import kendalltau
 
 from nahas.search_space.lower import lower
 from nahas.search_space.network import Network
 from nahas.train.fitted import Model
 
-RESULTS = ROOT / "results" / "oracles"
 RESAMPLES = 500
 RANKED = 1_000
 """Networks for which an oracle's whole cost is stated."""
@@ -110,14 +110,33 @@ def counted(test: Truth) -> list[Ranking]:
     ]
 
 
-def asked_of(name: str, truth: Truth) -> tuple[NDArray[np.int64], Floats, Floats]:
-    """Rows of the networks that an oracle has been asked for, scores and seconds."""
-    found = {row["network"]: row for row in answers(name) if not row["error"]}
-    rows = [i for i, one in enumerate(truth.networks) if str(one) in found]
-    kept = [found[str(truth.networks[i])] for i in rows]
-    score = np.array([row["score"] for row in kept], dtype=np.float64)
-    seconds = np.array([row["seconds"] for row in kept], dtype=np.float64)
-    return np.array(rows, dtype=np.int64), score, seconds
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What an oracle has answered for some of the networks.
+
+    Attributes:
+        rows: [n] which networks.
+        score: [n] the higher the better.
+        before: CPU seconds before the first answer.
+        seconds: [n] CPU seconds of each.
+    """
+
+    rows: NDArray[np.int64]
+    score: Floats
+    before: float
+    seconds: Floats
+
+
+def asked_of(name: str, truth: Truth) -> Answers:
+    """What is kept of an oracle's answers."""
+    table = pd.read_csv(kept_in(name), index_col="network", dtype={"network": str})
+    marks = [mark(str(network)) for network in truth.networks]
+    rows = [i for i, one in enumerate(marks) if one in table.index]
+    found = table.loc[[marks[i] for i in rows]]
+    return Answers(
+        np.array(rows, dtype=np.int64), found.score.to_numpy(),
+        float(table.seconds.iloc[0]), found.seconds.to_numpy(),
+    )  # fmt: skip
 
 
 def rankings(development: Truth, test: Truth) -> list[Ranking]:
@@ -129,19 +148,19 @@ def rankings(development: Truth, test: Truth) -> list[Ranking]:
         Ranking("shape", score, test.accuracy, scalars=known.shape[1])
     )  # fmt: skip
     for name in ORACLES:
-        rows, score, seconds = asked_of(name, test)
-        if not len(rows):
+        if not kept_in(name).exists():
             continue
-        cost = training_seconds(name), float(seconds.mean())
+        answers = asked_of(name, test)
+        rows, cost = answers.rows, (answers.before, float(answers.seconds.mean()))
         truth = test.accuracy[rows]
-        found.append(Ranking(name, score, truth, *cost))
+        found.append(Ranking(name, answers.score, truth, *cost))
         if name.startswith("proxy"):
-            found.append(predicted(name, test, rows, score, float(seconds.sum())))
-        own, before, _ = asked_of(name, development)
-        if len(own):
-            mixed = fitted(
-                beside(known[own], before), development.accuracy[own],
-                beside(asked[rows], score),
+            found.append(predicted(name, test, answers))
+        own = asked_of(name, development)
+        if len(own.rows):
+            mixed = mixture(
+                known[own.rows], own.score, development.accuracy[own.rows],
+                asked[rows], answers.score,
             )  # fmt: skip
             found.append(
                 Ranking(f"{name} and shape", mixed, truth, *cost, scalars=5)
@@ -149,19 +168,37 @@ def rankings(development: Truth, test: Truth) -> list[Ranking]:
     return found
 
 
-def beside(features: Floats, accuracy: Floats) -> Floats:
-    """[n, 5] three of the shape's features, an accuracy's log-odds, and 1."""
-    odds = np.log(accuracy / (1 - accuracy))
-    return np.column_stack([features[:, :3], odds, features[:, -1]])
+def mixture(
+    known: Floats, before: Floats, accuracy: Floats, asked: Floats, score: Floats
+) -> Floats:
+    """A line through an oracle's log-odds and all but one of the shape's features.
+
+    That one is left out without which development networks are ranked best.
+    """
+
+    def features(shapes: Floats, scores: Floats, left_out: int) -> Floats:
+        odds = np.log(scores / (1 - scores))
+        return np.column_stack([np.delete(shapes, left_out, axis=1), odds])
+
+    def ranks(left_out: int) -> float:
+        line = features(known, before, left_out)
+        own = fitted(line, accuracy, line)
+        return float(kendalltau(own, accuracy).statistic)
+
+    left_out = max(range(known.shape[1] - 1), key=ranks)
+    return fitted(
+        features(known, before, left_out), accuracy, features(asked, score, left_out)
+    )
 
 
-def predicted(
-    name: str, test: Truth, rows: NDArray[np.int64], score: Floats, fixed: float
-) -> Ranking:
+def predicted(name: str, test: Truth, answers: Answers) -> Ranking:
     """By what `--accuracy fitted:` makes of trainings; none of the table is used."""
-    model = Model([test.networks[row] for row in rows], score)
+    model = Model([test.networks[row] for row in answers.rows], answers.score)
     worth, _ = model(test.networks)
-    return Ranking(f"fitted to {len(rows)} of {name}", worth, test.accuracy, fixed)
+    fixed = float(answers.seconds.sum())
+    return Ranking(
+        f"fitted to {len(answers.rows)} of {name}", worth, test.accuracy, fixed
+    )
 
 
 def main() -> None:
@@ -273,9 +310,9 @@ better half are the test networks above the median of those judged.
 `CPU s before` is what an oracle costs before its first answer, `CPU s for {ranked}`
 that and so many answers. `blocks` counts inverted bottlenecks; `shape` is a line
 through four counts of them, fitted on development accuracies; "and shape" is one
-through three of these and the oracle's own log-odds. "fitted to" is a Gaussian process
-(`nahas search --accuracy fitted:`) on the accuracies that so many trainings gave, at
-their cost; none of the table's is read.
+through three of these, chosen likewise, and the oracle's own log-odds. "fitted to" is a
+Gaussian process (`nahas search --accuracy fitted:`) on the accuracies that so many
+trainings gave, at their cost; none of the table's is read.
 
 {made}
 """
