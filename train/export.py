@@ -5,6 +5,8 @@ Inputs of the files are standardized images, as the model's own are.
 
 import tempfile
 import warnings
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nahas.accelerator.quiet import quiet_import
+from nahas.search_space.network import Network
+from nahas.train.model import build_model
 
 Floats = NDArray[np.float32]
 
@@ -20,6 +24,33 @@ _AT_ONCE = 64  # images that an interpreter is given
 
 class ExportError(Exception):
     """A model that cannot be written in a format, or not here."""
+
+
+def deployed(network: Network, weights: Sequence[Any]) -> Any:
+    """A trained network as a model of Keras' own layers, to be read without nahas.
+
+    Args:
+        network: What was trained.
+        weights: Of the model that was.
+    """
+    import keras
+
+    model = build_model(network)
+    model.set_weights(weights)
+    return _regrouped(model, keras.layers.Conv2D)
+
+
+def _regrouped(model: Any, kind: Any) -> Any:
+    """The same model, its grouped convolutions of another class of layers."""
+    import keras
+
+    def clone(layer: Any) -> Any:
+        grouped = isinstance(layer, keras.layers.Conv2D) and layer.groups > 1
+        return (kind if grouped else type(layer)).from_config(layer.get_config())
+
+    again = keras.models.clone_model(model, clone_function=clone)
+    again.set_weights(model.get_weights())
+    return again
 
 
 def to_tflite(model: Any, examples: Floats) -> bytes:
@@ -113,7 +144,31 @@ def write_onnx(model: Any, path: Path) -> None:
             "Install it with: pip install 'nahas[onnx]'"
         ) from error
     del onnx, tf2onnx
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        model = _regrouped(model, _direct_conv2d())
     model(np.zeros((1, *model.input_shape[1:]), np.float32))  # which Keras asks for
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.export(path, format="onnx", verbose=False)
+
+
+@cache
+def _direct_conv2d() -> Any:
+    """`keras.layers.Conv2D` whose groups are an attribute of one operator.
+
+    Keras hands them to XLA in a function, which the converter cannot see into.
+    """
+    import keras
+    import tensorflow as tf
+
+    class DirectConv2D(keras.layers.Conv2D):
+        """A convolution, "same" or "valid"."""
+
+        def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+            """Convolves [B, H, W, C]."""
+            strides, padding = list(self.strides), self.padding.upper()
+            return tf.nn.convolution(inputs, kernel, strides, padding)
+
+    return DirectConv2D

@@ -204,20 +204,19 @@ def _train_here(
     send: Callable[[Any], None], asked: Asked, shared: Recipes, folder: Path
 ) -> None:
     from nahas.train.data import load
+    from nahas.train.export import deployed
     from nahas.train.final import CHECKPOINT, Trained, train_final
     from nahas.train.int8_tuning import CHECKPOINT as TUNING
     from nahas.train.int8_tuning import tune
-    from nahas.train.model import build_model
 
     def told(before: int) -> Callable[[int, int, dict[str, float]], None]:
         total = shared.recipe.epochs + shared.recipe.int8_epochs
         return lambda done, _, row: send((before + done, total, row))
 
     def save(trained: Trained, name: str) -> int:
-        deployed = build_model(asked.network)  # no optimizer, nothing of the training
-        deployed.set_weights(trained.model.get_weights())
-        deployed.save(folder / name)
-        return int(deployed.count_params())
+        model = deployed(asked.network, trained.model.get_weights())
+        model.save(folder / name)
+        return int(model.count_params())
 
     started = time.process_time()
     data, recipe = load(shared.data, shared.resolution), shared.recipe

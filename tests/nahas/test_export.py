@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from nahas.train.fit import Scaling
 from nahas.train.recipe import FinalRecipe
 
 NETWORK = Network(
-    (Block("ibn", 3, 2, 8, se=0.25), Block("fused_ibn", 3, 2, 8)), 8, 8,
+    (Block("ibn", 3, 2, 8, se=0.25), Block("fused_ibn", 3, 2, 8, groups=2)), 8, 8,
     resolution=8, classes=2, channels=1, stem_stride=1, activation="swish",
 )  # fmt: skip
 
@@ -46,6 +48,12 @@ def test_each_file_costs_what_the_network_does(exported):
     for file in found["files"]:
         assert file["macs"] == found["macs"]
         assert file["latency_ms"] == pytest.approx(found["latency_ms"], rel=1e-3)
+
+
+def test_the_keras_file_is_read_without_nahas(exported):
+    _, output = exported
+    read = "import keras, sys; keras.models.load_model(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", read, output / "model.keras"], check=True)
 
 
 def test_the_interpreter_has_the_accuracy_that_is_reported(exported, images):
