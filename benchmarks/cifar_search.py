@@ -4,10 +4,11 @@
 
 S1, S2 and S3 have shared weights, trained alike (`nahas one-shot`); `guided` searches
 each space with its weights as the oracle, on the baseline accelerator and jointly, and
-S3 also tailored to the baseline, all within EfficientNet-B0's latency there and within
-the baseline's area. One search more is for the least energy at the accuracy that the
-oracle gives to B0's like in S3. What is found and B0 itself are trained to the end by
-one recipe, with several seeds where the comparison is with B0, and exported as int8.
+S3 also tailored to the baseline, all within the latency that EfficientNet-B0 has on the
+fastest accelerator of the baseline's area, and within that. One search more is for the
+least energy at the accuracy that the oracle gives to B0's like in S3. What is found and
+B0 itself are trained to the end by one recipe, with several seeds where the comparison
+is with B0, and exported as int8.
 Interrupted, it goes on where it stopped. The figures go to results/cifar_search/.
 """
 
@@ -47,8 +48,8 @@ from nahas.train.shared_weights import OneShot
 RESULTS = ROOT / "results" / "cifar_search"
 FOLDER = RUNS / "search"
 RIVAL = "EfficientNetB0"
-TARGET_MS = 0.415
-"""EfficientNet-B0's on the baseline accelerator, in round figures."""
+TARGET_MS = 0.31
+"""EfficientNet-B0's on the fastest accelerator for it, in round figures."""
 WITHIN = ("--max-latency-ms", str(TARGET_MS), "--max-area-mm2", "39.86")
 SHARED = ("final.epochs=8", "final.batch=64", "final.crop=2", "final.operations=0",
           "final.label_smoothing=0.0", "final.weight_decay=2e-4", "sampling.rule=fair",
@@ -244,12 +245,12 @@ Accuracies are CIFAR-10's, of networks at {resolution}x{resolution} and {width} 
 width; costs are of the same networks deployed at 224x224 in their full width. Each
 search is of {trials} pairs by `guided`, with the shared weights of its space as the
 oracle (`by shared weights`, validation images), within {target} ms, which is
-EfficientNet-B0's latency on the baseline accelerator, and the baseline's area. `fixed`
-searches networks for the baseline, `joint` pairs; `tailored` leaves out the blocks that
-do not pay on the baseline; `least energy` seeks pairs at no less than the accuracy that
-shared weights give to S3's reference, EfficientNet-B0 without squeezing and swish.
-`of least energy` is the accelerator of all 50,000 on which a network takes the least
-within the same limits.
+EfficientNet-B0's latency on the fastest accelerator of the baseline's area, and within
+that area. `fixed` searches networks for the baseline, `joint` pairs; `tailored` leaves
+out the blocks that do not pay on the baseline; `least energy` seeks pairs at no less
+than the accuracy that shared weights give to S3's reference, EfficientNet-B0 without
+squeezing and swish. `of least energy` is the accelerator of all 50,000 on which a
+network takes the least within the same limits.
 
 {gains}
 
