@@ -107,8 +107,7 @@ def retrained(
             {
                 "network": row["network"], "deployed": row["deployed"],
                 "seed": row["seed"], "accuracy": row["accuracy"],
-                "int8": int8[row["seed"]], "parameters": row["parameters"],
-                "cpu_seconds": sum(epoch["seconds"] for epoch in row["epochs"]),
+                "int8": int8[row["seed"]],
             }
             for row in rows
         ]  # fmt: skip
