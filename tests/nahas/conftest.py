@@ -4,8 +4,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nahas.train import fit
+
 # The toy parts must be importable by name, as a user's own are.
 sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Who first uses TensorFlow in a process decides its threads for all tests."""
+    fit.prepare(1)
 
 
 @pytest.fixture(scope="session")
