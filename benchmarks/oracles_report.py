@@ -6,6 +6,7 @@ python benchmarks/oracles_report.py --data FOLDER
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -69,21 +70,32 @@ class Ranking:
         return float(kendalltau(score, accuracy).statistic), float(low), float(high)
 
 
-def shape(networks: Sequence[Network]) -> Floats:
-    """[n, 5] what a network's depth says of it, and 1.
+def counts(networks: Sequence[Network]) -> Floats:
+    """[n, 12] what a network's depth is, in ways among which a line may choose.
 
-    Of all sets of at most four of sixteen counts and their logarithms and roots, that
-    which ranks development networks best, by a line fitted on the others of them.
+    Blocks that stride; of each stage its blocks, the logarithm of those that do not
+    stride, and those of the larger expansion; sums of logarithms of the last two.
     """
     rows = []
     for network in networks:
-        counts = one_hot(network)[:-1].reshape(-1, 6)
-        first, rest = counts[:, 1:3].sum(), counts[:, 4:6].sum(1)
-        large = counts[:, [2, 5]].sum(1)
+        hot = one_hot(network)[:-1].reshape(-1, 6)
+        rest, large = hot[:, 4:6].sum(1), hot[:, [2, 5]].sum(1)
         rows.append((
-            first, layers(network)[-1], np.log1p(rest).sum(), np.log1p(large).sum(), 1.0
+            hot[:, 1:3].sum(), *layers(network), *np.log1p(rest), *large,
+            np.log1p(rest).sum(), np.log1p(large).sum(),
         ))  # fmt: skip
     return np.array(rows, dtype=np.float64)
+
+
+SHAPE = (0, 3, 10, 11)
+"""Of all sets of at most four counts, their logarithms and roots, that which ranks
+development networks best, by a line fitted on the others of them."""
+
+
+def line(*columns: Floats) -> Floats:
+    """[n, k + 1] features and 1."""
+    features = np.column_stack(columns)
+    return np.column_stack([features, np.ones(len(features))])
 
 
 def fitted(known: Floats, accuracy: Floats, asked: Floats) -> Floats:
@@ -141,12 +153,11 @@ def asked_of(name: str, truth: Truth) -> Answers:
 
 def rankings(development: Truth, test: Truth) -> list[Ranking]:
     """Of every oracle that has been asked, and of what is made of them."""
-    known, asked = shape(development.networks), shape(test.networks)
-    found = counted(test)
-    score = fitted(known, development.accuracy, asked)
-    found.append(
-        Ranking("shape", score, test.accuracy, scalars=known.shape[1])
-    )  # fmt: skip
+    known, asked = counts(development.networks), counts(test.networks)
+    shape = fitted(line(known[:, SHAPE]), development.accuracy, line(asked[:, SHAPE]))
+    found = [
+        *counted(test), Ranking("shape", shape, test.accuracy, scalars=len(SHAPE) + 1)
+    ]  # fmt: skip
     for name in ORACLES:
         if not kept_in(name).exists():
             continue
@@ -163,7 +174,7 @@ def rankings(development: Truth, test: Truth) -> list[Ranking]:
                 asked[rows], answers.score,
             )  # fmt: skip
             found.append(
-                Ranking(f"{name} and shape", mixed, truth, *cost, scalars=5)
+                Ranking(f"{name} and three counts", mixed, truth, *cost, scalars=5)
             )  # fmt: skip
     return found
 
@@ -171,24 +182,19 @@ def rankings(development: Truth, test: Truth) -> list[Ranking]:
 def mixture(
     known: Floats, before: Floats, accuracy: Floats, asked: Floats, score: Floats
 ) -> Floats:
-    """A line through an oracle's log-odds and all but one of the shape's features.
+    """A line through an oracle's log-odds and three counts.
 
-    That one is left out without which development networks are ranked best.
+    They are those with which it ranks development networks best.
     """
+    odds, own = (np.log(one / (1 - one)) for one in (score, before))
 
-    def features(shapes: Floats, scores: Floats, left_out: int) -> Floats:
-        odds = np.log(scores / (1 - scores))
-        return np.column_stack([np.delete(shapes, left_out, axis=1), odds])
+    def ranks(chosen: tuple[int, ...]) -> float:
+        features = line(known[:, chosen], own)
+        found = fitted(features, accuracy, features)
+        return float(kendalltau(found, accuracy).statistic)
 
-    def ranks(left_out: int) -> float:
-        line = features(known, before, left_out)
-        own = fitted(line, accuracy, line)
-        return float(kendalltau(own, accuracy).statistic)
-
-    left_out = max(range(known.shape[1] - 1), key=ranks)
-    return fitted(
-        features(known, before, left_out), accuracy, features(asked, score, left_out)
-    )
+    chosen = max(combinations(range(known.shape[1]), 3), key=ranks)
+    return fitted(line(known[:, chosen], own), accuracy, line(asked[:, chosen], odds))
 
 
 def predicted(name: str, test: Truth, answers: Answers) -> Ranking:
@@ -309,8 +315,9 @@ better half are the test networks above the median of those judged.
 
 `CPU s before` is what an oracle costs before its first answer, `CPU s for {ranked}`
 that and so many answers. `blocks` counts inverted bottlenecks; `shape` is a line
-through four counts of them, fitted on development accuracies; "and shape" is one
-through three of these, chosen likewise, and the oracle's own log-odds. "fitted to" is a
+through four counts of them, fitted on development accuracies; "and three counts" is one
+through the oracle's own log-odds and those three with which development networks are
+ranked best. "fitted to" is a
 Gaussian process (`nahas search --accuracy fitted:`) on the accuracies that so many
 trainings gave, at their cost; none of the table's is read.
 
