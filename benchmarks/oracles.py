@@ -43,7 +43,7 @@ IMAGES = "images/cifar10_jpeg.npz"
 SEED = 0
 TRAINED = 150
 """Test networks that are trained anew by each proxy."""
-SHOWN = 1_000
+SHOWN = 800
 """Test networks that shared weights are asked for."""
 DEVELOPED = 300
 """Development networks that shared weights are asked for."""
