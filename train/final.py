@@ -226,6 +226,7 @@ def compile_model(
         optimizer = keras.optimizers.SGD(schedule, nesterov=True, **shared)
     else:
         optimizer = keras.optimizers.RMSprop(schedule, rho=0.9, epsilon=1e-3, **shared)
+    optimizer = fit.alone(optimizer)
     if recipe.weight_decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
     if recipe.precision == "mixed_float16":

@@ -1,5 +1,6 @@
 """Oracles: keys, seeds, estimates, and the same accuracy in every process."""
 
+import gc
 import json
 import math
 import subprocess
@@ -117,6 +118,17 @@ def test_networks_one_after_another_do_not_touch_each_other():
     p = alone.accuracy[0]
     assert alone.deviation[0] == pytest.approx(math.sqrt(p * (1 - p) / 359))
     assert alone.seconds[0] > 0
+
+
+def test_nothing_of_a_training_stays_in_memory():
+    def graphs():
+        gc.collect()
+        return {id(o) for o in gc.get_objects() if type(o).__name__ == "FuncGraph"}
+
+    TINY.evaluate([NETWORK])  # the first one may leave what all share
+    before = graphs()
+    TINY.evaluate([replace(NETWORK, head_filters=16)])
+    assert graphs() <= before
 
 
 def test_a_diverged_training_does_not_stop_the_others():
