@@ -89,7 +89,7 @@ def co_trained(setting: Setting, data: str) -> dict[str, Any]:
             "co-train", "s3", "--data", data, *SIZE, "--folder", str(folder),
             *rewarded(setting.beta), *words, log=folder / "commands.txt",
         )  # fmt: skip
-        names = ("best", "trials", "refused", "entropy", "cpu_seconds")
+        names = ("mode", "best", "trials", "refused", "entropy", "cpu_seconds")
         return {name: found[name] for name in names}
 
     return dict(kept(RESULTS / "found" / f"{folder.name}.json", search))

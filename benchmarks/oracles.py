@@ -167,7 +167,7 @@ def main() -> None:
             for row in pool.imap_unordered(answer, jobs):
                 file.write(json.dumps(row) + "\n")
                 file.flush()
-        keep(name, folder)
+        keep(name, folder, set(map(str, networks)))
 
 
 def prepare(name: str, images: str, folder: Path) -> None:
@@ -207,8 +207,8 @@ def answers(name: str) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, file.read_text().splitlines())
 
 
-def keep(name: str, folder: Path) -> None:
-    """Writes an oracle's answers, by the networks' hashes, in their order.
+def keep(name: str, folder: Path, networks: set[str]) -> None:
+    """Writes an oracle's answers for networks, by their hashes, in order.
 
     The first row, of no network, has the seconds before the first answer.
     """
@@ -216,7 +216,7 @@ def keep(name: str, folder: Path) -> None:
     before = SharedWeights.read(weights).seconds if weights.exists() else 0.0
     rows = [
         (mark(row["network"]), f"{row['score']:.6g}", f"{row['seconds']:.3f}")
-        for row in answers(name) if not row["error"]
+        for row in answers(name) if row["network"] in networks and not row["error"]
     ]  # fmt: skip
     write_csv(
         kept_in(name), ("network", "score", "seconds"),

@@ -317,9 +317,8 @@ better half are the test networks above the median of those judged.
 that and so many answers. `blocks` counts inverted bottlenecks; `shape` is a line
 through four counts of them, fitted on development accuracies; "and three counts" is one
 through the oracle's own log-odds and those three with which development networks are
-ranked best. "fitted to" is a
-Gaussian process (`nahas search --accuracy fitted:`) on the accuracies that so many
-trainings gave, at their cost; none of the table's is read.
+ranked best. "fitted to" is a Gaussian process (`nahas search --accuracy fitted:`) on
+the accuracies that so many trainings gave, at their cost; none of the table's is read.
 
 {made}
 """

@@ -162,7 +162,7 @@ def alone(optimizer: Any) -> Any:
     """The optimizer, which no longer sums gradients over replicas: there is one.
 
     On TensorFlow that sum leaves the step's whole graph in a table of gradients that
-    lives as long as the process: 110 MB for each network of space S3.
+    lives as long as the process, so that each training would add to its memory.
     """
     import keras
 
