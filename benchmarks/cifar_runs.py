@@ -70,15 +70,22 @@ def nahas(*words: str, log: Path) -> Any:
     return json.loads(run(*words, "--json", log=log))
 
 
-def kept(path: Path, make: Callable[[], Any]) -> Any:
-    """What a file holds; made and written where it is not there."""
+def kept(path: Path, asked: Sequence[str], make: Callable[[], Any]) -> Any:
+    """What a file holds; made and written where it is not there.
+
+    Raises:
+        RuntimeError: If it was found by other words than those that are asked.
+    """
     if not path.exists():
-        found = make()
+        row = {"asked": list(asked), "found": make()}
         draft = path.with_suffix(".draft")
         draft.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps(found, indent=1) + "\n")
+        draft.write_text(json.dumps(row, indent=1) + "\n")
         draft.replace(path)
-    return json.loads(path.read_text())
+    row = json.loads(path.read_text())
+    if row["asked"] != list(asked):
+        raise RuntimeError(f"{path} is of other settings; move it away to go on.")
+    return row["found"]
 
 
 def at_once(jobs: Sequence[Callable[[], Any]], count: int) -> list[Any]:
@@ -113,7 +120,7 @@ def retrained(
         ]  # fmt: skip
 
     path = kept_in / f"{mark(resolved(deployed))}-{seeds}.json"
-    return list(kept(path, train))
+    return list(kept(path, [*SIZE, *FINAL], train))
 
 
 def resolved(word: str) -> Network:

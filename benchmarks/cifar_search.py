@@ -76,8 +76,9 @@ def shared_weights(space: str, data: str) -> None:
     asked = [one for one in SEARCHES.values() if one[0] == space]
     if not all(found_in(*one).exists() for one in asked):
         folder = FOLDER / space
-        kept(folder / "done.json", lambda: nahas(
-            "one-shot", space, "--data", data, *SIZE, *settings(*SHARED),
+        words = [*SIZE, *settings(*SHARED)]
+        kept(folder / "done.json", words, lambda: nahas(
+            "one-shot", space, "--data", data, *words,
             "--folder", str(folder), log=folder / "commands.txt",
         ))  # fmt: skip
 
@@ -109,7 +110,8 @@ def searched(space: str, tailored: int, mode: str) -> Found:
             **{name: found[name] for name in ("trials", "trained", "rejected")},
         }  # fmt: skip
 
-    return dict(kept(path, search))
+    asked = [*SIZE, *SHARED, *WITHIN, str(TRIALS)]
+    return dict(kept(path, asked, search))
 
 
 def of_reference(space: str) -> float:

@@ -92,7 +92,8 @@ def co_trained(setting: Setting, data: str) -> dict[str, Any]:
         names = ("mode", "best", "trials", "refused", "entropy", "cpu_seconds")
         return {name: found[name] for name in names}
 
-    return dict(kept(RESULTS / "found" / f"{folder.name}.json", search))
+    asked = [*SIZE, *rewarded(setting.beta), *words]
+    return dict(kept(RESULTS / "found" / f"{folder.name}.json", asked, search))
 
 
 def searched(cpu_seconds: float, data: str) -> dict[str, Any]:
@@ -121,7 +122,8 @@ def searched(cpu_seconds: float, data: str) -> dict[str, Any]:
             "entropy": entropy(study), "cpu_seconds": float(every.seconds.sum()),
         }  # fmt: skip
 
-    return dict(kept(RESULTS / "found" / "multi_trial.json", search))
+    asked = [*PROXY, *rewarded(SETTINGS[0].beta), f"{cpu_seconds:.0f}"]
+    return dict(kept(RESULTS / "found" / "multi_trial.json", asked, search))
 
 
 def entropy(study: Study) -> float:
