@@ -27,7 +27,7 @@ RECIPES = {
         "digits", resolution=8, learning_rate=0.02, epochs=2, batch=16
     ),
 }
-NETWORKS_A_PROCESS = 8  # TensorFlow keeps some 100 MiB of each
+NETWORKS_A_PROCESS = 8  # of which none is collected before the process ends
 
 
 @dataclass(frozen=True)

@@ -337,7 +337,7 @@ crops and resizes them too.
 
 A worker of a search trained {count} different networks of S3, one after another. Its
 memory was at most {first:.0f} MB in the first fifth of them and {last:.0f} MB in the
-last: a process is replaced after 14 trainings, for TensorFlow keeps what it traced.
+last. It is one process: they are replaced after a hundred trainings.
 
 The system's load at the end was {load:.1f}.
 

@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from nahas.search_space.network import Network
 from nahas.search_space.oracle import Oracle
 
-_TRAININGS_PER_PROCESS = 14
+_TRAININGS_PER_PROCESS = 100
 _LIBRARIES = ("nahas", "numpy", "numba", "pyglove", "keras", "tensorflow")
 
 
@@ -64,9 +64,9 @@ def late(timeout_seconds: float) -> Outcome:
 
 
 def fewest_trainings(oracles: Sequence[Oracle]) -> int:
-    """After how many trainings a process is replaced, for they leave memory behind.
+    """After how many trainings a process is replaced, for libraries may leak.
 
-    An oracle that leaves none says 0, never, in an attribute `trainings_per_process`.
+    An oracle that trains nothing says 0, never, in its `trainings_per_process`.
     """
     name, usual = "trainings_per_process", _TRAININGS_PER_PROCESS
     asked = [int(getattr(oracle, name, usual)) for oracle in oracles]

@@ -20,6 +20,5 @@ def train(description: str, network: str) -> Iterator[dict[str, str] | Outcome]:
     oracle: Oracle = rebuild(json.loads(description))
     yield {"node": socket.gethostname(), **versions()}
     outcome = evaluate(oracle, network)
-    # As in a worker: what a training leaves is not walked by the next's collections.
-    gc.freeze()
+    gc.collect()  # as in a worker: models go before the next comes
     yield outcome

@@ -82,9 +82,9 @@ def work(
             done += 1
             if finished is not None:
                 finished(held, outcome)
-            # What a training leaves (TensorFlow keeps its graphs) is not walked again
-            # by each collection of the next: that took a tenth of the tenth one's time.
-            gc.freeze()
+            # A model and its graphs refer to each other: memory is full of them before
+            # the collector comes by on its own.
+            gc.collect()
     return done
 
 

@@ -1,7 +1,7 @@
 """Work in processes of their own, spawned, whose words go to a log.
 
-TensorFlow keeps memory of what it has traced, says much, and may crash: a process for
-each piece of work keeps that from the command.
+TensorFlow takes much memory, says much, and may crash: a process for each piece of work
+keeps that from the command.
 """
 
 import os
