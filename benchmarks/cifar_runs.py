@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from oracles import unpacked
-from page import ROOT
+from page import ROOT, cores
 
 from nahas.controller.pool import thread_limits
 from nahas.final_queue import mark
@@ -77,7 +77,7 @@ def kept(path: Path, asked: Sequence[str], make: Callable[[], Any]) -> Any:
         RuntimeError: If it was found by other words than those that are asked.
     """
     if not path.exists():
-        row = {"asked": list(asked), "found": make()}
+        row = {"asked": list(asked), "machine": cores(), "found": make()}
         draft = path.with_suffix(".draft")
         draft.parent.mkdir(parents=True, exist_ok=True)
         draft.write_text(json.dumps(row, indent=1) + "\n")
@@ -86,6 +86,12 @@ def kept(path: Path, asked: Sequence[str], make: Callable[[], Any]) -> Any:
     if row["asked"] != list(asked):
         raise RuntimeError(f"{path} is of other settings; move it away to go on.")
     return row["found"]
+
+
+def machines(folder: Path) -> str:
+    """On which machines what is kept under a folder was found."""
+    rows = (json.loads(path.read_text()) for path in folder.rglob("*.json"))
+    return " and ".join(sorted({row["machine"] for row in rows}))
 
 
 def at_once(jobs: Sequence[Callable[[], Any]], count: int) -> list[Any]:

@@ -28,13 +28,14 @@ from cifar_runs import (
     at_once,
     images,
     kept,
+    machines,
     nahas,
     retrained,
     run,
     settings,
 )
 from numpy.typing import NDArray
-from page import ROOT, command, cores, made_with, table, write_csv
+from page import ROOT, command, made_with, table, write_csv
 from scipy import stats
 
 from nahas.accelerator.cost_model import evaluate
@@ -230,7 +231,9 @@ def write(
         command=command(), **tables, target=TARGET_MS, trials=TRIALS,
         resolution=RESOLUTION, width=WIDTH, final=", ".join(FINAL),
         shared=", ".join(SHARED), seeds=arguments.seeds,
-        made=made_with("keras", "tensorflow", "numpy", seed=0, machine=cores()),
+        made=made_with(
+            "keras", "tensorflow", "numpy", seed=0, machine=machines(RESULTS)
+        ),
     ))  # fmt: skip
 
 

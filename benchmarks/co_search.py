@@ -27,12 +27,13 @@ from cifar_runs import (
     at_once,
     images,
     kept,
+    machines,
     nahas,
     retrained,
     run,
     settings,
 )
-from page import ROOT, command, cores, made_with, table, write_csv
+from page import ROOT, command, made_with, table, write_csv
 
 from nahas.closing import configuration
 from nahas.controller.policy_mode import replay
@@ -189,7 +190,9 @@ def write(rows: list[tuple[object, ...]], arguments: argparse.Namespace) -> None
         command=command(), table=table(TITLES, rows), target=TARGET_MS, epochs=EPOCHS,
         resolution=RESOLUTION, width=WIDTH, final=", ".join(FINAL),
         proxy=", ".join(PROXY), beta=SETTINGS[0].beta,
-        made=made_with("keras", "tensorflow", "numpy", seed=0, machine=cores()),
+        made=made_with(
+            "keras", "tensorflow", "numpy", seed=0, machine=machines(RESULTS)
+        ),
     ))  # fmt: skip
 
 

@@ -261,7 +261,8 @@ def unpacked(data: Path) -> str:
             ])  # fmt: skip
             arrays[f"y_{split}"] = labels.astype(np.int64)
     file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name("draft.npz")
+    # Two benchmarks may unpack at once; what replaces the other's file is the same.
+    draft = file.with_name(f"draft-{os.getpid()}.npz")
     np.savez(draft, **arrays)
     draft.replace(file)
     return str(file)
