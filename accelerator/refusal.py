@@ -9,3 +9,12 @@ def wrong(name: str, expected: str, value: object, section: str = "") -> ValueEr
     """
     where = f" (in {section}.{name})" if section else ""
     return ValueError(f"`{name}` must be {expected}. Received {value!r}{where}.")
+
+
+def check_counts(owner: object, *names: str, least: int = 1) -> None:
+    """Raises a ValueError unless attributes are integers of at least `least`."""
+    expected = "a positive integer" if least == 1 else f"an integer of at least {least}"
+    for name in names:
+        value = getattr(owner, name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise wrong(name, expected, value)

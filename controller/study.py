@@ -6,7 +6,6 @@ the study). Reading needs no lock and blocks nobody.
 """
 
 import json
-import os
 import shutil
 import tempfile
 import warnings
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self, get_args
 
 from filelock import FileLock, Timeout
 
+from nahas.accelerator.whole_file import whole
 from nahas.controller import store
 from nahas.controller.outcome import versions
 from nahas.controller.rows import Record, StudyError, Training
@@ -236,12 +236,8 @@ def temporary() -> Study:
 
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:
     """Writes `config.json`: all of it or, after a crash, none."""
-    draft = folder / f"{CONFIG}.draft"
-    with draft.open("w", encoding="utf-8") as file:
-        json.dump(config, file, indent=2)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(folder / CONFIG)
+    with whole(folder / CONFIG) as file:
+        file.write(json.dumps(config, indent=2).encode())
 
 
 def read_config(folder: Path) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from functools import lru_cache
 from math import inf
 from typing import Self
 
-from nahas.accelerator.refusal import wrong
+from nahas.accelerator.refusal import check_counts, wrong
 from nahas.search_space.network_words import BLOCK, HEAD, INPUT, STEM, match
 
 ACTIVATIONS = ("relu", "relu6", "swish", "hswish")
@@ -317,11 +317,9 @@ def squeezed(block: Block, channels: int) -> int:
 
 
 def _check_counts(owner: object, names: tuple[str, ...]) -> None:
+    check_counts(owner, *names)
     for name in names:
-        value = getattr(owner, name)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise wrong(name, "a positive integer", value)
-        if value > LARGEST:
+        if (value := getattr(owner, name)) > LARGEST:
             raise wrong(name, f"at most {LARGEST}", value)
 
 

@@ -7,7 +7,6 @@ or the other.
 """
 
 import json
-import os
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nahas.accelerator.whole_file import whole
 
 
 class CheckpointError(Exception):
@@ -64,12 +65,8 @@ class Checkpoint:
         """Writes the file in the place of the one before."""
         head = json.dumps({"key": self.key, "log": self.log})
         arrays: dict[str, Any] = {f"v{i}": v for i, v in enumerate(self.variables)}
-        draft = path.with_suffix(".draft")
-        with draft.open("wb") as file:
+        with whole(path) as file:
             np.savez(file, head=np.array(head), **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
 
     @classmethod
     def read(cls, path: Path, key: str) -> "Checkpoint | None":
@@ -93,8 +90,8 @@ class Checkpoint:
         if head["key"] != key:
             raise CheckpointError(
                 f"{path} must be of the training that is asked for. Received one of "
-                f"another network, recipe, data or seed. Choose another folder, or "
-                "remove it."
+                "another network, recipe, data, seed or number of threads. Choose "
+                "another folder, or remove it."
             )
         return cls(key, head["log"], values)
 

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nahas.accelerator.quiet import quiet_import
-from nahas.accelerator.refusal import wrong
+from nahas.accelerator.refusal import check_counts, wrong
 from nahas.train.data import Images, Split
 from nahas.train.pictures import Pictures
 
 _SCALED = 2_000  # pictures whose mean and deviation are taken for all
-_PREDICT_PIXELS = 250_000  # of a batch: all its layers are in memory at once
+PIXELS_AT_ONCE = 250_000  # of a batch: all its layers are in memory at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,7 @@ class Recipe:
     warmup: float = 0.1
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise wrong(name, "a positive integer", value)
+        check_counts(self, "epochs", "batch")
         if not (isfinite(self.learning_rate) and self.learning_rate > 0):
             raise wrong("learning_rate", "a positive number", self.learning_rate)
         for name in ("momentum", "warmup"):
@@ -227,7 +224,7 @@ def correct(model: Any, data: Split, scaling: Scaling) -> NDArray[np.bool_]:
     import keras
 
     right = np.empty(len(data), dtype=np.bool_)
-    batch = max(_PREDICT_PIXELS // data.images.shape[1] ** 2, 16)
+    batch = max(PIXELS_AT_ONCE // data.images.shape[1] ** 2, 16)
     for start in range(0, len(data), batch):
         part = slice(start, start + batch)
         images = keras.ops.convert_to_tensor(scaling(data.images[part]))

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nahas.accelerator.whole_file import whole
 from nahas.train.pictures import Pictures
 from nahas.train.sources import TFDS, DatasetError, one_line
 
@@ -184,9 +185,6 @@ def _labels(folder: Path, split: str, records: Any, feature: str) -> NDArray[np.
         if known.shape == (len(records),) and known.dtype == np.int64:
             return known
     labels = np.array([record[feature] for record in records], dtype=np.int64)
-    with contextlib.suppress(OSError):
-        draft = path.with_suffix(".draft")
-        with draft.open("wb") as file:
-            np.save(file, labels)
-        draft.replace(path)
+    with contextlib.suppress(OSError), whole(path) as file:
+        np.save(file, labels)
     return labels

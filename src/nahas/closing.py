@@ -14,6 +14,7 @@ import numpy as np
 
 from nahas.accelerator.grid import GRID
 from nahas.accelerator.template import Accelerator
+from nahas.accelerator.whole_file import whole
 from nahas.config import Config, from_stored
 from nahas.controller.description import describe, rebuild
 from nahas.controller.rows import StudyError
@@ -94,9 +95,8 @@ def write_json(path: Path, value: Any) -> None:
 
 def write(path: Path, content: bytes) -> None:
     """Writes a file: all of it or, after a crash, none."""
-    draft = path.with_name(path.name + ".draft")
-    draft.write_bytes(content)
-    draft.replace(path)
+    with whole(path) as file:
+        file.write(content)
 
 
 def summary(study: Study) -> dict[str, Any]:
