@@ -9,7 +9,6 @@ own: it takes a millisecond, where TuNAS needs a model of them.
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +16,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nahas.accelerator.refusal import wrong
+from nahas.accelerator.refusal import check_counts, wrong
+from nahas.accelerator.whole_file import whole
 from nahas.search_space.space import SearchSpace
 from nahas.train.checkpoint import CheckpointError
 from nahas.train.data import Dataset
@@ -64,10 +64,7 @@ class Alternation:
     def __post_init__(self) -> None:
         if not 0 <= self.warm_up < 1:
             raise wrong("warm_up", "at least 0 and below 1", self.warm_up)
-        if isinstance(self.images, bool) or not isinstance(self.images, int):
-            raise wrong("images", "a positive integer", self.images)
-        if self.images < 1:
-            raise wrong("images", "a positive integer", self.images)
+        check_counts(self, "images")
 
 
 def co_train(
@@ -113,9 +110,10 @@ def co_train(
     """
     check(data, fidelity, recipe, 1)
     training = SharedTraining(
-        space, data, fidelity, recipe, seed, folder, 1, [asdict(alternation), rules]
-    )
-    model, log = training.begin(threads)
+        space, data, fidelity, recipe, seed, threads, folder, 1,
+        [asdict(alternation), rules],
+    )  # fmt: skip
+    model, log = training.begin()
     first = int(alternation.warm_up * recipe.epochs)
     told = _replayed(folder / LESSONS, chooser, (len(log) - first) * training.steps)
     new: list[dict[str, Any]] = []
@@ -181,12 +179,8 @@ def _replayed(path: Path, chooser: Chooser, count: int) -> list[dict[str, Any]]:
 
 def _write(path: Path, lessons: list[dict[str, Any]]) -> None:
     """In the place of the file before, in one step."""
-    draft = path.with_suffix(".draft")
-    with draft.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(lesson) + "\n" for lesson in lessons)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    with whole(path) as file:
+        file.writelines(json.dumps(lesson).encode() + b"\n" for lesson in lessons)
 
 
 def _damaged(path: Path, why: str) -> CheckpointError:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nahas.accelerator.refusal import wrong
 from nahas.search_space.network import Network
 from nahas.train import fit
 from nahas.train.batches import batches_class
@@ -45,12 +46,14 @@ class Trained:
         scaling: From pixels to its inputs.
         log: A row an epoch: loss, validation accuracy, seconds.
         right: [N] which test images it classifies right.
+        key: What tells the training from others.
     """
 
     model: Any
     scaling: fit.Scaling
     log: tuple[dict[str, float], ...]
     right: NDArray[np.bool_]
+    key: str
 
     @property
     def accuracy(self) -> float:
@@ -109,20 +112,14 @@ def train_final(
     finally:
         keras.config.set_dtype_policy(before)
     scaling = fit.Scaling.of(data.train.images)
-    log = run_epochs(
-        model, training_key(network, data, recipe, seed), data, scaling, recipe,
-        folder / CHECKPOINT, seed=seed, workers=workers, progress=progress,
-    )  # fmt: skip
-    return Trained(model, scaling, log, fit.correct(model, data.test, scaling))
-
-
-def training_key(
-    network: Network, data: Dataset, recipe: FinalRecipe, seed: int
-) -> str:
-    """What tells a training from others; what follows it, tuning, is no part of it."""
     asked = asdict(recipe)
-    del asked["int8_epochs"]
-    return json.dumps([str(network), fingerprint(data.name), asked, seed])
+    del asked["int8_epochs"]  # what follows a training is no part of it
+    key = json.dumps([str(network), fingerprint(data.name), asked, seed, threads])
+    log = run_epochs(
+        model, key, data, scaling, recipe, folder / CHECKPOINT,
+        seed=seed, workers=workers, progress=progress,
+    )  # fmt: skip
+    return Trained(model, scaling, log, fit.correct(model, data.test, scaling), key)
 
 
 def run_epochs(
@@ -190,11 +187,17 @@ def _check(network: Network, data: Dataset, recipe: FinalRecipe) -> None:
             "`network` must have the data's resolution, channels and classes, "
             f"{given}. Received {asked}."
         )
+    check_images(data, recipe)
+
+
+def check_images(data: Dataset, recipe: FinalRecipe) -> None:
+    """Raises a ValueError where a recipe cannot train on images such as the data's."""
     if recipe.batch > len(data.train):
-        raise ValueError(
-            f"`batch` must be at most the {len(data.train)} training images. Received "
-            f"{recipe.batch} (in final.batch)."
-        )
+        most = f"at most the {len(data.train)} training images of {data.name}"
+        raise wrong("batch", most, recipe.batch, "final")
+    if recipe.operations and data.channels not in (1, 3):
+        none = f"0 for images of {data.channels} channels, which Pillow does not know"
+        raise wrong("operations", none, recipe.operations, "final")
 
 
 def compile_model(

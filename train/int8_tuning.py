@@ -17,10 +17,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from nahas.search_space.network import Network
 from nahas.train import fit
 from nahas.train.data import Dataset
-from nahas.train.final import Progress, Trained, run_epochs, training_key
+from nahas.train.final import Progress, Trained, run_epochs
 from nahas.train.model import grouped_conv2d
 from nahas.train.recipe import FinalRecipe
 
@@ -39,7 +38,6 @@ def tuning(recipe: FinalRecipe) -> FinalRecipe:
 
 def tune(
     trained: Trained,
-    network: Network,
     data: Dataset,
     recipe: FinalRecipe,
     folder: Path,
@@ -52,7 +50,6 @@ def tune(
 
     Args:
         trained: The network after `train_final`; it stays as it is.
-        network: It.
         data: The three splits.
         recipe: Of the training; `int8_epochs` of it are the tuning's.
         folder: Of the training.
@@ -68,8 +65,7 @@ def tune(
         CheckpointError: If the folder's checkpoint is damaged or of another training.
         DivergedError: If the loss is not finite.
     """
-    own = training_key(network, data, recipe, seed)
-    key = f"tuned {recipe.int8_epochs} {own}"
+    key = f"tuned {recipe.int8_epochs} {trained.key}"
     fit.seed_everything(seed)
     twin = rounded(trained.model)
     log = run_epochs(
@@ -77,7 +73,7 @@ def tune(
         seed=seed, workers=workers, progress=progress,
     )  # fmt: skip
     right = fit.correct(twin, data.test, trained.scaling)
-    return Trained(twin, trained.scaling, log, right)
+    return Trained(twin, trained.scaling, log, right, key)
 
 
 def rounded(model: Any) -> Any:

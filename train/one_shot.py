@@ -21,7 +21,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from nahas.accelerator.refusal import wrong
+from nahas.accelerator.refusal import check_counts, wrong
 from nahas.search_space.space import SearchSpace
 from nahas.train.data import Dataset
 from nahas.train.final import Progress
@@ -52,11 +52,8 @@ class Sampling:
     def __post_init__(self) -> None:
         if self.rule not in get_args(Rule):
             raise wrong("rule", f"one of {', '.join(get_args(Rule))}", self.rule)
-        least = 3 if self.rule == "sandwich" else 1
-        for name, low in (("round", least), ("largest_epochs", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < low:
-                raise wrong(name, f"an integer of at least {low}", value)
+        check_counts(self, "round", least=3 if self.rule == "sandwich" else 1)
+        check_counts(self, "largest_epochs", least=0)
 
     def draw(self, space: SearchSpace, rng: np.random.Generator) -> Ints:
         """[round, D] choices of a round's networks."""
@@ -121,9 +118,10 @@ def train_one_shot(
     """
     check(data, fidelity, recipe, sampling.round)
     training = SharedTraining(
-        space, data, fidelity, recipe, seed, folder, sampling.round, asdict(sampling)
-    )
-    model, log = training.begin(threads)
+        space, data, fidelity, recipe, seed, threads, folder, sampling.round,
+        asdict(sampling),
+    )  # fmt: skip
+    model, log = training.begin()
 
     @lru_cache(maxsize=1)
     def rows(epoch: int) -> Ints:

@@ -5,16 +5,15 @@ another process rebuilds it. Nothing here imports Keras before the first trainin
 """
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nahas.accelerator.refusal import wrong
+from nahas.accelerator.refusal import check_counts, wrong
 from nahas.search_space.network import Network
 from nahas.search_space.oracle import Estimate
 from nahas.train import fit
@@ -53,13 +52,10 @@ class ProxyTraining:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        counts = {"resolution": self.resolution, "threads": self.threads}
+        check_counts(self, "resolution", "threads")
         if self.images is not None:
-            counts["images"] = self.images
-        for name, value in counts.items():
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise wrong(name, "a positive integer", value)
-        if not self.width > 0:
+            check_counts(self, "images")
+        if not 0 < self.width < float("inf"):
             raise wrong("width", "a positive number", self.width)
         _ = self.recipe  # checks its fields
 
@@ -77,30 +73,6 @@ class ProxyTraining:
         """
         values = {**asdict(self), "data": fingerprint(self.data)}
         return " ".join(["proxy", *(f"{name}={v!r}" for name, v in values.items())])
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The oracle of `to_dict`'s values.
-
-        Raises:
-            ValueError: If a key is not known.
-        """
-        known = [spec.name for spec in fields(cls)]
-        for name in values:
-            if name not in known:
-                raise ValueError(
-                    f"Keys of a proxy training must be among {', '.join(known)}. "
-                    f"Received {name!r}."
-                )
-        return cls(**values)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The fields, as JSON takes them.
-
-        >>> ProxyTraining.from_dict(ProxyTraining().to_dict()) == ProxyTraining()
-        True
-        """
-        return asdict(self)
 
     def training_seed(self, network: Network) -> int:
         """Seed of the training of `network`, from the recipe and the network alone."""
@@ -184,59 +156,6 @@ class ProxyTraining:
             except FloatingPointError as exception:
                 error = f"Training diverged: {exception}"
         return right, time.process_time() - started, error
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionOracle:
-    """A function of the network as an oracle, for this process only.
-
-    Attributes:
-        name: Names the function in the key: two that differ need two names.
-        function: From a network to its accuracy. An exception fails that network.
-
-    >>> oracle = FunctionOracle("depth", lambda network: len(network.blocks) / 20)
-    >>> oracle.key
-    'function depth'
-    """
-
-    name: str
-    function: Callable[[Network], float] = field(compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        if not callable(self.function):  # a worker rebuilds oracles from their texts
-            raise TypeError(
-                f"`function` must be a function, in the process that defines it. "
-                f"Received {self.function!r}."
-            )
-
-    @property
-    def key(self) -> str:
-        """The name, as a line."""
-        return f"function {self.name}"
-
-    def evaluate(self, networks: Sequence[Network]) -> Estimate:
-        """The function's values for B networks."""
-        rows = [self._call(network) for network in networks]
-        accuracy = np.array([value for value, _, _ in rows], dtype=np.float64)
-        return Estimate(
-            accuracy,
-            np.zeros(len(rows)),
-            np.array([seconds for _, seconds, _ in rows], dtype=np.float64),
-            tuple(error for _, _, error in rows),
-        )
-
-    def _call(self, network: Network) -> tuple[float, float, str]:
-        started = time.process_time()
-        try:
-            value = float(self.function(network))
-            error = "" if np.isfinite(value) else f"{self.name} returned {value}."
-        except Exception as exception:  # a user's function may raise anything
-            error = f"{type(exception).__name__}: {exception}"
-        return (
-            np.nan if error else value,
-            time.process_time() - started,
-            error,
-        )
 
 
 @lru_cache(maxsize=2)

@@ -25,8 +25,8 @@ _MARGIN = 0.875
 class Source(Protocol):
     """Where pictures come from."""
 
-    def read(self, number: int) -> bytes | NDArray[np.uint8]:
-        """Content of a file, or pixels [H, W, C]."""
+    def read(self, number: int) -> bytes:
+        """Content of a file."""
         ...
 
     def name(self, number: int) -> str:
@@ -102,24 +102,21 @@ class Pictures:
         return Pictures(self.source, self.rows[rows], self.resolution)
 
 
-def square(content: bytes | NDArray[np.uint8], resolution: int) -> NDArray[np.uint8]:
-    """The middle of a picture at a resolution, [R, R, 3]; grey ones are repeated.
+def square(content: bytes, resolution: int) -> NDArray[np.uint8]:
+    """The middle of a picture's file at a resolution, [R, R, 3]; grey is repeated.
 
     Raises:
-        OSError: If it is no picture.
-
-    >>> square(np.full((20, 10, 3), 7, np.uint8), 4)[0, 0].tolist()
-    [7, 7, 7]
+        OSError: If it is no picture, or one that fills the memory.
     """
     from PIL import Image
 
-    if isinstance(content, bytes):
+    try:
         picture: Image.Image = Image.open(BytesIO(content))
         least = ceil(resolution / _MARGIN)
         picture.draft("RGB", (least, least))  # a JPEG's smaller size is sooner decoded
-    else:
-        picture = Image.fromarray(content.squeeze())
-    picture = picture.convert("RGB")
+        picture = picture.convert("RGB")
+    except (SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise OSError(str(error)) from error  # Pillow says so of most files, not of all
     side = min(picture.size) * _MARGIN
     left, top = (picture.width - side) / 2, (picture.height - side) / 2
     small = picture.resize(

@@ -23,7 +23,13 @@ from nahas.train import fit
 from nahas.train.batches import training_batch
 from nahas.train.checkpoint import Checkpoint
 from nahas.train.data import Dataset, fingerprint
-from nahas.train.final import CHECKPOINT, DivergedError, Progress, compile_model
+from nahas.train.final import (
+    CHECKPOINT,
+    DivergedError,
+    Progress,
+    check_images,
+    compile_model,
+)
 from nahas.train.recipe import FinalRecipe
 from nahas.train.shared_weights import WEIGHTS, Fidelity, SharedWeights
 from nahas.train.supernet import supernet
@@ -42,6 +48,7 @@ class SharedTraining:
         fidelity: What is trained in the place of the networks.
         recipe: How.
         seed: Of weights, order and augmentation.
+        threads: Of TensorFlow.
         folder: Of the checkpoint and of the weights.
         round: Steps whose gradients are averaged to an update.
         rules: How networks are chosen, as JSON takes it.
@@ -52,6 +59,7 @@ class SharedTraining:
     fidelity: Fidelity
     recipe: FinalRecipe
     seed: int
+    threads: int
     folder: Path
     round: int
     rules: Any
@@ -77,6 +85,7 @@ class SharedTraining:
         return json.dumps([
             "one-shot", self.skeleton.to_dict(), fingerprint(self.data.name),
             asdict(self.fidelity), asdict(self.recipe), self.rules, self.seed,
+            self.threads,
         ])  # fmt: skip
 
     def codes(self, choices: Ints) -> NDArray[np.int32]:
@@ -84,7 +93,7 @@ class SharedTraining:
         network = self.space.decode(choices)
         return self.skeleton.codes(self.fidelity.proxy(network, self.data))
 
-    def begin(self, threads: int = 1) -> tuple[Any, list[dict[str, float]]]:
+    def begin(self) -> tuple[Any, list[dict[str, float]]]:
         """The model, from the checkpoint where there is one, and its log.
 
         Raises:
@@ -92,7 +101,7 @@ class SharedTraining:
             CheckpointError: If the checkpoint is damaged or of another training.
             RuntimeError: If TensorFlow runs in this process with other threads.
         """
-        fit.prepare(threads)
+        fit.prepare(self.threads)
         self.folder.mkdir(parents=True, exist_ok=True)
         found = Checkpoint.read(self.folder / CHECKPOINT, self.key)
         fit.seed_everything(self.seed)
@@ -192,9 +201,13 @@ def check(data: Dataset, fidelity: Fidelity, recipe: FinalRecipe, round: int) ->
     """Raises a ValueError where a one-shot training has not what is asked for."""
     if data.resolution != fidelity.resolution:
         raise wrong("data", f"at {fidelity.resolution} pixels", data.resolution)
+    check_images(data, recipe)
     if recipe.batch * round > len(data.train):
         most = f"at most the {len(data.train)} images over a round's {round}"
-        raise wrong("batch", most, recipe.batch)
+        raise wrong("batch", most, recipe.batch, "final")
     for name in ("dropout", "drop_path", "int8_epochs"):
         if getattr(recipe, name):
-            raise wrong(name, "0 for a one-shot model", getattr(recipe, name))
+            raise wrong(name, "0 for a one-shot model", getattr(recipe, name), "final")
+    if recipe.precision != "float32":
+        raise wrong("precision", "float32 for a one-shot model", recipe.precision,
+                    "final")  # fmt: skip

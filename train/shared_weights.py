@@ -1,13 +1,12 @@
 """Shared weights as a file, and as an oracle: what a network is worth with them."""
 
 import json
-import os
 import time
 import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nahas.accelerator.refusal import check_counts
+from nahas.accelerator.whole_file import whole
 from nahas.search_space.network import Network
 from nahas.search_space.oracle import Estimate
 from nahas.search_space.skeleton import Skeleton
 from nahas.train import fit
-from nahas.train.data import Dataset, Split, load
+from nahas.train.data import Dataset, Split, fingerprint, load
 
 WEIGHTS = "weights.npz"
-_PIXELS = 250_000  # of a batch: all its layers are in memory at once
 
 
 class SharedWeightsError(ValueError):
@@ -56,6 +56,7 @@ class SharedWeights:
         skeleton: Of the networks that share them.
         space: Name of the space.
         data: Name of the data set.
+        images: Fingerprint of its images.
         fidelity: What was trained in the place of the networks.
         seconds: CPU seconds of the training.
         values: The model's weights.
@@ -64,6 +65,7 @@ class SharedWeights:
     skeleton: Skeleton
     space: str
     data: str
+    images: str
     fidelity: Fidelity
     seconds: float
     values: tuple[NDArray[np.float32], ...]
@@ -74,7 +76,17 @@ class SharedWeights:
     ) -> "SharedWeights":
         """Those of a trained model."""
         values = tuple(np.array(v.numpy()) for v in model.trainable_variables)
-        return cls(model.skeleton, space, data.name, fidelity, seconds, values)
+        images = fingerprint(data.name)
+        return cls(model.skeleton, space, data.name, images, fidelity, seconds, values)
+
+    @cached_property
+    def digest(self) -> str:
+        """Of all that an accuracy depends on: of the same weights, the same."""
+        head = self.skeleton.to_dict(), self.images, asdict(self.fidelity)
+        found = blake2b(json.dumps(head).encode(), digest_size=16)
+        for value in self.values:
+            found.update(value.tobytes())
+        return found.hexdigest()
 
     def codes(self, network: Network) -> NDArray[np.int32]:
         """Those of a deployed network, at the fidelity of the training.
@@ -104,16 +116,13 @@ class SharedWeights:
             "skeleton": self.skeleton.to_dict(),
             "space": self.space,
             "data": self.data,
+            "images": self.images,
             "fidelity": asdict(self.fidelity),
             "seconds": self.seconds,
         }
         arrays: dict[str, Any] = {f"v{i}": v for i, v in enumerate(self.values)}
-        draft = path.with_suffix(".draft")
-        with draft.open("wb") as file:
+        with whole(path) as file:
             np.savez(file, head=np.array(json.dumps(head)), **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
 
     @classmethod
     def read(cls, path: Path) -> "SharedWeights":
@@ -162,16 +171,23 @@ class OneShot:
     threads: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("images", "calibration", "threads"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(
-                    f"`{name}` must be a positive integer. Received {value!r}."
-                )
+        check_counts(self, "images", "calibration", "threads")
 
     @property
     def key(self) -> str:
         """Hash of the weights, and on what they are measured, in one line.
+
+        Raises:
+            SharedWeightsError: If there are none.
+        """
+        return (
+            f"one-shot weights={self.weights.digest} images={self.images} "
+            f"calibration={self.calibration} threads={self.threads}"
+        )
+
+    @property
+    def weights(self) -> SharedWeights:
+        """Those of the folder, read again where the file has changed.
 
         Raises:
             SharedWeightsError: If there are none.
@@ -184,15 +200,27 @@ class OneShot:
                 f"{path} cannot be read: {error.strerror or error}. Train the weights "
                 "with `nahas one-shot`, or name the folder that holds them."
             ) from None
-        digest = _digest(path, status.st_mtime_ns, status.st_size)
-        return (
-            f"one-shot weights={digest} images={self.images} "
-            f"calibration={self.calibration} threads={self.threads}"
-        )
+        return _read(path, status.st_mtime_ns, status.st_size)
+
+    def dataset(self) -> Dataset:
+        """The images that the weights were trained on, at their resolution.
+
+        Raises:
+            SharedWeightsError: If there are no weights, or other images now.
+            DatasetError: If the data cannot be had.
+        """
+        weights = self.weights
+        if fingerprint(weights.data) != weights.images:
+            raise SharedWeightsError(
+                f"{weights.data} must hold the images that the weights in "
+                f"{self.folder} were trained on. Received others: they have changed "
+                "since. Put them back, or train the weights again."
+            )
+        return load(weights.data, weights.fidelity.resolution)
 
     def check(self, network: Network) -> None:
         """Raises a ValueError if the network is not of the weights' space."""
-        _read(self.key, self.folder).codes(network)
+        self.weights.codes(network)
 
     def evaluate(self, networks: Sequence[Network]) -> Estimate:
         """Accuracies of B networks; one that is not of the space has an error.
@@ -220,16 +248,15 @@ class _Opened:
     """The model of an oracle, with the images that it measures on."""
 
     def __init__(self, asked: OneShot) -> None:
-        weights = _read(asked.key, asked.folder)
+        weights, data = asked.weights, asked.dataset()
         self._weights, self._model = weights, weights.model()
-        data = load(weights.data, weights.fidelity.resolution)
         scaling = fit.Scaling.of(data.train.images)
         held: Split = data.validation
         self.count = min(asked.images, len(held))
         self._labels = held.labels[: self.count]
         self._first = scaling(data.train.images[: asked.calibration])
         images = scaling(held.images[: self.count])
-        most = _PIXELS // weights.fidelity.resolution**2 - len(self._first)
+        most = fit.PIXELS_AT_ONCE // weights.fidelity.resolution**2 - len(self._first)
         step = max(most, len(self._first))
         self._batches = [
             np.concatenate([self._first, images[start : start + step]])
@@ -269,12 +296,7 @@ def _opened(key: str, asked: OneShot) -> _Opened:
 
 
 @lru_cache(maxsize=2)
-def _read(key: str, folder: str) -> SharedWeights:
-    del key
-    return SharedWeights.read(Path(folder) / WEIGHTS)
-
-
-@lru_cache(maxsize=8)
-def _digest(path: Path, modified_ns: int, size: int) -> str:
+def _read(path: Path, modified_ns: int, size: int) -> SharedWeights:
+    """Kept for as long as the file is the same."""
     del modified_ns, size
-    return blake2b(path.read_bytes(), digest_size=16).hexdigest()
+    return SharedWeights.read(path)

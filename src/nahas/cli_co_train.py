@@ -1,7 +1,7 @@
 """The command `co-train`: networks, accelerators and shared weights at once."""
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +20,13 @@ from nahas.usage import (
 
 if TYPE_CHECKING:
     from nahas.config import Config
+    from nahas.joint_choice import JointChoice
+    from nahas.search_space.space import SearchSpace
 
 RESULT = "result.json"
 _ALONE = ("final", "alternation")  # sections that are none of a search's
+_SECTIONS = ("reward", "limits", "platform", "network")
+_OF_SEARCH = ("controller", "reject", "tailor")
 _DEFAULTS: dict[str, Any] = {
     "final": {"operations": 0},
     "search": {"controller": "reinforce"},
@@ -47,10 +51,11 @@ def add_commands(commands: Any) -> None:
             "--set reward.latency_ms=0.3 --set reward.beta=-0.5",
             "train runs/co_train/best.json --data cifar10 --seeds 3",
         ],
-        notes="Sections of --set: those of a search (reward, limits, platform, "
-        "network, search.controller and the controller's own), final, the recipe of "
-        "the weights without dropout, and alternation: warm_up (share of the epochs in "
-        "which the weights alone learn) and images (validation images a step).",
+        notes="Sections of --set: those of a search that matter here (reward, limits, "
+        "platform, network, the controller's own, and search.controller, .reject and "
+        ".tailor), final, the recipe of the weights without dropout, and alternation: "
+        "warm_up (share of the epochs in which the weights alone learn) and images "
+        "(validation images a step).",
     )
     both.add_argument(
         "space", metavar="SPACE", help="s1, s2, s3, nas-bench-macro or module:name"
@@ -63,10 +68,9 @@ def add_commands(commands: Any) -> None:
 
 def _co_train(arguments: argparse.Namespace) -> int:
     from nahas.child import start
-    from nahas.config import from_dict, merge
-    from nahas.decode import decode
-    from nahas.modes import with_area
-    from nahas.parts import make_controller, network_space
+    from nahas.config import merge
+    from nahas.decode import decode_sections
+    from nahas.joint_choice import NoneFitsError
     from nahas.train.co_training import Alternation
     from nahas.train.data import load
     from nahas.train.recipe import FinalRecipe
@@ -76,27 +80,20 @@ def _co_train(arguments: argparse.Namespace) -> int:
     with reading_input():
         check_fidelity(arguments)
         table = merge(_DEFAULTS, arguments.settings)
-        alone = {name: table.pop(name, {}) for name in _ALONE}
-        table["search"] |= {"space": arguments.space, "seed": arguments.seed}
-        for name in LIMITS:
-            if (value := getattr(arguments, name)) is not None:
-                table.setdefault("limits", {})[name] = value
-        config = from_dict(table)
-        if "max_area_mm2" not in table.get("limits", {}):
-            config = with_area(config)
-        if config.search.mode != "joint" or config.search.minimise:
-            raise UsageError(
-                "`co-train` searches pairs for the highest reward: search.mode and "
-                "search.minimise must be left out."
-            )
-        make_controller(config)
-        recipe = decode(FinalRecipe, alone["final"])
-        alternation = decode(Alternation, alone["alternation"])
+        alone = {name: table.pop(name) for name in _ALONE if name in table}
+        recipe, alternation = decode_sections(
+            alone, final=FinalRecipe, alternation=Alternation
+        )
+        config = _config(arguments, table)
         fidelity = Fidelity(arguments.resolution, arguments.width)
         data = load(arguments.data, arguments.resolution)
         check(data, fidelity, recipe, 1)
-        space = network_space(arguments.space, config.network)
+        space, chooser = _space(config), _chooser(config)
         slots = skeleton_of(space, fidelity, data).slots
+        try:
+            chooser.propose()  # limits that nothing keeps are known before the warm-up
+        except NoneFitsError as error:
+            raise UsageError(str(error)) from None
     folder = Path(arguments.folder)
     folder.mkdir(parents=True, exist_ok=True)
     note(
@@ -117,6 +114,58 @@ def _co_train(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _config(arguments: argparse.Namespace, table: dict[str, Any]) -> "Config":
+    """Of the search, with the options in it.
+
+    Raises:
+        ValueError: If a section or a key is none of a co-training's, or a value is
+            refused.
+        TypeError: If a value has another type.
+    """
+    from nahas.config import from_dict
+    from nahas.controller import CONTROLLERS
+    from nahas.decode import unknown
+    from nahas.modes import with_area
+
+    asked = table["search"]
+    sections = ["search", *_SECTIONS, *_ALONE]
+    if (own := str(asked["controller"])) in CONTROLLERS:
+        sections.append(own)
+    for path, known, given in (("", sections, table), ("search", _OF_SEARCH, asked)):
+        for key in given:
+            if key not in known:
+                raise ValueError(unknown(key, list(known), path))
+    asked |= {"space": arguments.space, "seed": arguments.seed}
+    for name in LIMITS:
+        if (value := getattr(arguments, name)) is not None:
+            table.setdefault("limits", {})[name] = value
+    config = from_dict(table)
+    return config if "max_area_mm2" in table.get("limits", {}) else with_area(config)
+
+
+def _space(config: "Config") -> "SearchSpace":
+    """Of the networks that share the weights."""
+    from nahas.parts import network_space, of_networks, tailored
+
+    space = of_networks(network_space(config.search.space, config.network))
+    return tailored(space, config)
+
+
+def _chooser(config: "Config") -> "JointChoice":
+    """Who chooses pairs, new."""
+    from nahas.controller.judgement import Task
+    from nahas.joint_choice import JointChoice
+    from nahas.parts import make_controller
+    from nahas.search_space.joint import joint_space
+
+    search = config.search
+    task = Task(
+        joint_space(_space(config)), config.platform, config.limits, config.goal,
+        "one-shot", search.reject,
+    )  # fmt: skip
+    return JointChoice(task, make_controller(config), search.seed)
+
+
 def _train(
     send: Callable[[Any], None],
     config: "Config",
@@ -132,10 +181,9 @@ def _train(
     from nahas.closing import write_json
     from nahas.config import to_stored
     from nahas.controller.description import describe
-    from nahas.controller.judgement import Task
-    from nahas.joint_choice import JointChoice, best_of
+    from nahas.final_queue import held
+    from nahas.joint_choice import best_of
     from nahas.models import BEST
-    from nahas.parts import make_controller, make_space, network_space
     from nahas.search_space.joint import Candidate
     from nahas.search_space.network import Network
     from nahas.study_platform import KEY
@@ -143,25 +191,14 @@ def _train(
     from nahas.train.data import load
     from nahas.train.shared_weights import WEIGHTS, OneShot, SharedWeights
 
-    oracle = OneShot(str(folder), threads=threads)
-    search = config.search
-    task = Task(
-        make_space(config), config.platform, config.limits, config.goal, "one-shot",
-        search.reject,
-    )  # fmt: skip
-    chooser = JointChoice(task, make_controller(config), search.seed)
-    entropies: list[float | None] = []
-
-    def tell(done: int, of: int, row: Mapping[str, float]) -> None:
-        entropies.append(chooser.entropy())
-        send((done, of, dict(row)))
-
-    co_train(
-        network_space(search.space, config.network), chooser,
-        load(data, fidelity.resolution), fidelity, recipe, alternation, folder,
-        seed=search.seed, rules=to_stored(config), threads=threads, progress=tell,
-    )  # fmt: skip
-    found = chooser.found(oracle)
+    chooser = _chooser(config)
+    with held(folder):
+        co_train(
+            _space(config), chooser, load(data, fidelity.resolution), fidelity, recipe,
+            alternation, folder, seed=config.search.seed, rules=to_stored(config),
+            threads=threads, progress=lambda *message: send(message),
+        )  # fmt: skip
+    found = chooser.found(OneShot(str(folder), threads=threads))
     best = best_of(found)
     result = {
         "best": best,

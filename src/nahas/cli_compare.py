@@ -21,10 +21,10 @@ def add_commands(commands: Any) -> None:
         _compare,
         summary="networks that were trained to the end, and what they cost",
         description="Shows the networks that `nahas train` has trained under one "
-        "recipe: test accuracy over the seeds, float and int8 (once exported), and "
-        "costs at the size at which the study deploys its own, on the baseline "
-        "accelerator and on the one of all 50,000 that the study's goal and limits "
-        "like best for each network. "
+        "recipe: test accuracy over the seeds, float and int8 (once exported, without "
+        "--output), and costs at the size at which the study deploys its own, on the "
+        "baseline accelerator and on the one of all 50,000 that the study's goal and "
+        "limits like best for each network. "
         "Published ImageNet accuracies are of other recipes, and apart.",
         examples=[
             "compare runs/s3",

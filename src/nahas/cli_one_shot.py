@@ -116,8 +116,8 @@ def follow(child: "Child", log: Path) -> Any:
 def _one_shot(arguments: argparse.Namespace) -> int:
     from nahas.child import start
     from nahas.config import merge
-    from nahas.decode import decode
-    from nahas.parts import network_space
+    from nahas.decode import decode_sections
+    from nahas.parts import network_space, of_networks
     from nahas.train.data import load
     from nahas.train.one_shot import Sampling
     from nahas.train.recipe import FinalRecipe
@@ -127,18 +127,12 @@ def _one_shot(arguments: argparse.Namespace) -> int:
     with reading_input():
         check_fidelity(arguments)
         table = merge(_DEFAULTS, arguments.settings)
-        for section in table:
-            if section not in ("final", "sampling"):
-                raise UsageError(
-                    "A setting must be of section final or sampling, such as "
-                    f"final.epochs=60. Received section {section!r}."
-                )
-        recipe = decode(FinalRecipe, table["final"])
-        sampling = decode(Sampling, table.get("sampling", {}))
+        recipe, sampling = decode_sections(table, final=FinalRecipe, sampling=Sampling)
         fidelity = Fidelity(arguments.resolution, arguments.width)
         data = load(arguments.data, arguments.resolution)
         check(data, fidelity, recipe, sampling.round)
-        slots = skeleton_of(network_space(arguments.space), fidelity, data).slots
+        space = of_networks(network_space(arguments.space))
+        slots = skeleton_of(space, fidelity, data).slots
     folder = Path(arguments.folder)
     folder.mkdir(parents=True, exist_ok=True)
     note(
@@ -177,16 +171,18 @@ def _train(
     threads: int,
 ) -> None:
     """Runs in the child: sends each epoch, and the CPU seconds in the end."""
+    from nahas.final_queue import held
     from nahas.parts import network_space
     from nahas.train.data import load
     from nahas.train.one_shot import train_one_shot
     from nahas.train.shared_weights import WEIGHTS, SharedWeights
 
-    train_one_shot(
-        network_space(space), load(data, fidelity.resolution), fidelity, recipe,
-        sampling, folder, seed=seed, threads=threads,
-        progress=lambda *message: send(message),
-    )  # fmt: skip
+    with held(folder):
+        train_one_shot(
+            network_space(space), load(data, fidelity.resolution), fidelity, recipe,
+            sampling, folder, seed=seed, threads=threads,
+            progress=lambda *message: send(message),
+        )  # fmt: skip
     send(SharedWeights.read(folder / WEIGHTS).seconds)
 
 

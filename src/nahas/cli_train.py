@@ -79,10 +79,11 @@ def add_commands(commands: Any) -> None:
 
 def _train(arguments: argparse.Namespace) -> int:
     from nahas.config import merge, read_toml
-    from nahas.decode import decode
+    from nahas.decode import decode_sections
     from nahas.epoch_log import EpochLog
     from nahas.final_queue import Asked, Recipes, result_of, train_all
     from nahas.train.data import load
+    from nahas.train.final import check_images
     from nahas.train.recipe import FinalRecipe
 
     with reading_input():
@@ -94,17 +95,11 @@ def _train(arguments: argparse.Namespace) -> int:
                 )
         check_folder("--folder", arguments.folder)
         table = {} if arguments.config is None else read_toml(arguments.config)
-        table = merge({"final": table.get("final", {})}, arguments.settings)
-        for section in table:
-            if section != "final":
-                raise UsageError(
-                    "A setting of a training must be of section final, such as "
-                    f"final.epochs=60. Received section {section!r}."
-                )
-        recipe = decode(FinalRecipe, table["final"])
+        table = merge(table, arguments.settings)
+        [recipe] = decode_sections(table, final=FinalRecipe)
         networks = _networks(arguments.model, arguments.trial)
         data = load(arguments.data, arguments.resolution)
-        if not arguments.width > 0:
+        if not 0 < arguments.width < float("inf"):
             raise UsageError(f"`--width` must be positive. Received {arguments.width}.")
         small = {
             name: network.proxy(
@@ -115,11 +110,7 @@ def _train(arguments: argparse.Namespace) -> int:
             )
             for name, network in networks.items()
         }
-        if recipe.batch > len(data.train):
-            raise UsageError(
-                f"`batch` must be at most the {len(data.train)} training images of "
-                f"{arguments.data}. Received {recipe.batch} (in final.batch)."
-            )
+        check_images(data, recipe)
         seeds, root = range(arguments.seeds), Path(arguments.folder)
         epochs = recipe.epochs + recipe.int8_epochs
         queue = [
@@ -127,7 +118,7 @@ def _train(arguments: argparse.Namespace) -> int:
             for seed in seeds
             for name, net in small.items()
         ]
-        shared = Recipes(arguments.data, arguments.resolution, recipe)
+        shared = Recipes(arguments.data, data.resolution, arguments.width, recipe)
         log = EpochLog(root) if arguments.tensorboard else None
         left = [one for one in queue if result_of(one, shared, root) is None]
     note(
@@ -157,7 +148,7 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _networks(words: Sequence[str], trial: str) -> "dict[str, Network]":
-    """The networks by their names, each name once."""
+    """The networks by their names, each once, by the first of its names."""
     from nahas.cli_study import open_study
     from nahas.final_queue import mark
     from nahas.models import resolve
@@ -193,7 +184,8 @@ def _networks(words: Sequence[str], trial: str) -> "dict[str, Network]":
             network = model.network
             if " " in word:  # a network's text
                 name = f"network {mark(network)}"
-        found[name] = network
+        if network not in found.values():
+            found[name] = network
     return found
 
 

@@ -198,10 +198,13 @@ def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
 
 
 def _by_network(results: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    """The seeds of each network, the best first; what has two names counts once."""
+    groups: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
     for result in results:
-        groups.setdefault((result["network"], result["deployed"]), []).append(result)
-    return sorted(groups.values(), key=lambda g: -mean(r["accuracy"] for r in g))
+        seeds = groups.setdefault((result["network"], result["deployed"]), {})
+        seeds.setdefault(result["seed"], result)
+    found = [list(seeds.values()) for seeds in groups.values()]
+    return sorted(found, key=lambda group: -mean(one["accuracy"] for one in group))
 
 
 def _placed(

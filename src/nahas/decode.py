@@ -48,6 +48,23 @@ def decode(cls: type[T], table: Mapping[str, Any], path: str = "") -> T:
         raise type(error)(_placed(str(error), kinds, path)) from error
 
 
+def decode_sections(table: Mapping[str, Any], **kinds: type) -> list[Any]:
+    """A dataclass of each kind, from the section of its name; missing ones are empty.
+
+    Raises:
+        ValueError: If there is another section, or as `decode`.
+        TypeError: If one is no section, or as `decode`.
+    """
+    for section, values in table.items():
+        if section not in kinds:
+            raise ValueError(unknown(section, list(kinds), ""))
+        if not isinstance(values, Mapping):
+            raise TypeError(
+                f"`{section}` must be a section of its own. Received {values!r}."
+            )
+    return [decode(kind, table.get(name, {}), name) for name, kind in kinds.items()]
+
+
 def keys(cls: type) -> dict[str, Any]:
     """The fields of a dataclass that TOML can say, with their types."""
     hints = get_type_hints(cls)

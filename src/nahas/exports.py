@@ -25,8 +25,8 @@ FORMATS = ("keras", "tflite", "onnx")
 EXPORT = "export.json"
 PAIR = "pair.json"
 _EXAMPLES = 256
-_AT_ONCE = 1_000  # test images in memory
 """Training images that show the converter the ranges of activations."""
+_AT_ONCE = 1_000  # test images in memory
 
 
 class ExportingError(RuntimeError):

@@ -21,7 +21,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from nahas.child import Child, Failure, start
-from nahas.closing import read_json, write_json
+from nahas.closing import read_json, write, write_json
 from nahas.controller.pool import thread_limits
 from nahas.search_space.network import Network
 from nahas.train.recipe import FinalRecipe
@@ -71,13 +71,15 @@ class Recipes:
 
     Attributes:
         data: Name or path of the data set.
-        resolution: Of the images; their own where None.
+        resolution: Of the images.
+        width: Factor on the filters of what is deployed.
         recipe: How networks are trained.
         threads: Of each training; its weights depend on it.
     """
 
     data: str
-    resolution: int | None
+    resolution: int
+    width: float
     recipe: FinalRecipe
     threads: int = 1
 
@@ -96,12 +98,10 @@ def result_of(asked: Asked, shared: Recipes, root: Path) -> dict[str, Any] | Non
     found = read_json(folder / RESULT)
     if not isinstance(found, dict):
         return None
-    recipe = found.get("shared", {}).get("recipe", {})
-    recipe.setdefault("int8_epochs", 0)  # of a result from before there was tuning
     if found.get("shared") != _shared(shared):
         raise ValueError(
-            f"{folder} must hold a training by the recipe and data that are asked for. "
-            "Received one by others. Choose another --folder."
+            f"{folder} must hold a training by the recipe, data, resolution and width "
+            "that are asked for. Received one by others. Choose another --folder."
         )
     return found
 
@@ -189,15 +189,30 @@ def _train(
     send: Callable[[Any], None], asked: Asked, shared: Recipes, folder: Path
 ) -> None:
     """Runs in the child: sends each epoch, and None once result and model are there."""
+    with held(folder):
+        _train_here(send, asked, shared, folder)
+    send(None)
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """A training's folder, for this process alone.
+
+    Raises:
+        FinalTrainingError: If another holds it, and goes on to: of a parent that was
+            killed, a child goes on to the end of its epoch.
+    """
+    lock = FileLock(folder / "lock", timeout=_LOCK_SECONDS)
     try:
-        # Of a parent that was killed, a child goes on to the end of its epoch.
-        with FileLock(folder / "lock", timeout=_LOCK_SECONDS):
-            _train_here(send, asked, shared, folder)
+        lock.acquire()
     except Timeout:
         raise FinalTrainingError(
-            "another process is training it; wait for it, or end it"
+            f"another process is training in {folder}; wait for it, or end it"
         ) from None
-    send(None)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _train_here(
@@ -215,7 +230,11 @@ def _train_here(
 
     def save(trained: Trained, name: str) -> int:
         model = deployed(asked.network, trained.model.get_weights())
-        model.save(folder / name)
+        # Written whole, for the checkpoint goes when it is there.
+        draft = folder / f"draft.{name}"
+        model.save(draft)
+        write(folder / name, draft.read_bytes())
+        draft.unlink()
         return int(model.count_params())
 
     started = time.process_time()
@@ -229,7 +248,7 @@ def _train_here(
     (folder / TUNED).unlink(missing_ok=True)  # of an earlier training here
     if recipe.int8_epochs:
         tuned = tune(
-            trained, asked.network, data, recipe, folder, seed=asked.seed,
+            trained, data, recipe, folder, seed=asked.seed,
             progress=told(recipe.epochs),
         )  # fmt: skip
         epochs += tuned.log

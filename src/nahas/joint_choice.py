@@ -81,6 +81,7 @@ class JointChoice:
     ) -> None:
         self.trials += 1
         reward, metrics = None, judgement.metrics
+        violation, reason = self._broken(judgement, accuracy)
         if accuracy is not None and metrics is not None:
             reward = float(self.task.reward(np.array([accuracy]), metrics)[0])
         trial = Trial(
@@ -90,11 +91,23 @@ class JointChoice:
             accuracy,
             *judgement.costs,
             reward=reward,
-            feasible=reward is not None and judgement.violation == 0,
-            violation=judgement.violation,
-            reason=judgement.reason,
+            feasible=reward is not None and violation == 0,
+            violation=violation,
+            reason=reason,
         )
-        self.controller.update([trial])
+        lesson = trial if self.task.reject == "hard" else trial.unlimited
+        self.controller.update([lesson])
+
+    def _broken(
+        self, judgement: Judgement, accuracy: float | None
+    ) -> tuple[float, str]:
+        """By how much a pair breaks limits, that of the accuracy too, and which."""
+        if accuracy is None:
+            return judgement.violation, judgement.reason
+        limits = self.task.limits
+        shortfall = float(limits.shortfall([accuracy])[0])
+        reasons = judgement.reason, limits.shortfall_reason(accuracy)
+        return judgement.violation + shortfall, "; ".join(filter(None, reasons))
 
     def entropy(self) -> float | None:
         """Of the policy, over that of the uniform one; None where there is none."""
@@ -109,7 +122,8 @@ class JointChoice:
         """Pairs by what the trained weights say, the best first.
 
         They are the policy's mode, where there is a policy, and what the controller
-        proposes besides; all that keep the limits come before all that do not.
+        proposes besides, but for those that cannot be measured; all that keep the
+        limits come before all that do not.
         """
         mode = mode_of(self.controller)
         rows = [] if mode is None else [mode]
@@ -120,15 +134,19 @@ class JointChoice:
             judgement = judge(self.task, row)
             if judgement.metrics is None or not judgement.metrics.feasible[0]:
                 continue
-            is_mode = mode is not None and place == 0
-            found.append(self._row(row, judgement, oracle, is_mode))
+            network = self.task.space.decode(row).network
+            measured = oracle.evaluate([network])
+            if not measured.error[0]:
+                is_mode = mode is not None and place == 0
+                accuracy = float(measured.accuracy[0])
+                found.append(self._row(row, judgement, accuracy, is_mode))
         return sorted(found, key=lambda row: (row["violation"] > 0, -row["reward"]))
 
     def _row(
-        self, choices: Ints, judgement: Judgement, oracle: Oracle, is_mode: bool
+        self, choices: Ints, judgement: Judgement, accuracy: float, is_mode: bool
     ) -> dict[str, Any]:
         pair = self.task.space.decode(choices)
-        accuracy = float(oracle.evaluate([pair.network]).accuracy[0])
+        violation, reason = self._broken(judgement, accuracy)
         assert judgement.metrics is not None
         rewards = self.task.reward(np.array([accuracy]), judgement.metrics)
         return {
@@ -136,8 +154,8 @@ class JointChoice:
             "accuracy": accuracy,
             "reward": float(rewards[0]),
             **judgement.costs._asdict(),
-            "violation": judgement.violation,
-            "reason": judgement.reason,
+            "violation": violation,
+            "reason": reason,
             "network": judgement.network,
             "accelerator": asdict(pair.accelerator),
         }

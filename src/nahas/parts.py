@@ -23,6 +23,7 @@ from nahas.named import check_known, made, named_object
 from nahas.oracles import make_oracle, make_screening
 from nahas.platform_table import KEY, differences, preset, to_table
 from nahas.search_space.joint import Candidate, joint_space
+from nahas.search_space.network import Network
 from nahas.search_space.network_spaces import NETWORK_SPACES
 from nahas.search_space.oracle import Oracle
 from nahas.search_space.space import SearchSpace
@@ -108,10 +109,33 @@ def make_space(config: Config) -> SearchSpace:
                 f"{config.search.tailor!r} (in search.tailor)."
             )
         return space
-    if config.search.tailor:
-        chip = preset(config.search.tailor, "tailor", "search.tailor").accelerator
-        space = tailor(space, chip, config.platform)
-    return joint_space(space, also=fixed_accelerator(config))
+    return joint_space(tailored(space, config), also=fixed_accelerator(config))
+
+
+def tailored(space: SearchSpace, config: Config) -> SearchSpace:
+    """A space of networks, tailored to what `search.tailor` names, if it does.
+
+    Raises:
+        ValueError: If there is no preset of that name.
+    """
+    if not config.search.tailor:
+        return space
+    chip = preset(config.search.tailor, "tailor", "search.tailor").accelerator
+    return tailor(space, chip, config.platform)
+
+
+def of_networks(space: SearchSpace) -> SearchSpace:
+    """The space, which is one of networks.
+
+    Raises:
+        TypeError: If it is one of pairs, or of something else.
+    """
+    if not isinstance(found := _some(space), Network):
+        raise TypeError(
+            f"SPACE must be one of networks. Received {space.name}, whose points are "
+            f"of type {type(found).__name__}."
+        )
+    return space
 
 
 def platform_notes(config: Config) -> list[str]:

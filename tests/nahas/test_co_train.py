@@ -1,7 +1,7 @@
 """The command `co-train`, and the chooser that it hands to the training."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -80,6 +80,44 @@ def test_limits_that_nothing_keeps():
         JointChoice(task, RandomSearch(), 0).propose()
 
 
+def test_a_floor_of_the_accuracy_is_a_limit():
+    task = replace(TASK, limits=Limits(min_accuracy=0.8))
+    chooser = JointChoice(task, RandomSearch(), 1)
+    told = []
+    chooser.controller.update = told.extend
+    for accuracy in (0.4, 0.8):
+        chooser.propose()
+        chooser.learn(accuracy)
+    low, high = (trial for trial in told if trial.status == "trained")
+    assert (low.feasible, low.violation) == (False, pytest.approx(0.5))
+    assert low.reason == "accuracy 40.00 % < 80.00 % (min_accuracy)"
+    assert (high.feasible, high.violation) == (True, 0.0)
+    rows = chooser.found(Depth())
+    assert all((row["violation"] == 0) == (row["accuracy"] >= 0.8) for row in rows)
+
+
+def test_limits_that_nothing_rejects_are_not_taught():
+    task = replace(TASK, limits=Limits(max_area_mm2=15.0), reject="none")
+    chooser = JointChoice(task, RandomSearch(), 1)
+    told = []
+    chooser.controller.update = told.extend
+    for _ in range(30):
+        chooser.propose()
+        chooser.learn(0.5)
+    trained = [trial for trial in told if trial.status == "trained"]
+    assert max(trial.area_mm2 for trial in trained) > 15.0
+    assert all(trial.feasible and trial.violation == 0 for trial in trained)
+
+
+def test_what_cannot_be_measured_is_not_found():
+    class Broken:
+        def evaluate(self, networks):
+            nothing = np.full(len(networks), np.nan)
+            return Estimate(nothing, nothing, nothing, ("broken",) * len(networks))
+
+    assert JointChoice(TASK, RandomSearch(), 0).found(Broken()) == []
+
+
 @pytest.mark.slow
 def test_pairs_and_weights_are_found_together(images, tmp_path, capsys):
     words = ["co-train", "nas-bench-macro", "--data", images, *SHORT,
@@ -103,7 +141,10 @@ def test_pairs_and_weights_are_found_together(images, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--set", "search.mode=nested"], "search.mode and search.minimise must be"),
+        (["--set", "search.mode=nested"], "one of controller, reject, tailor. (in "),
+        (["--set", "training.epochs=2"], "(in training)"),
+        (["--set", "ppo.learning_rate=1"], "(in ppo)"),
+        (["--max-area-mm2", "0.001"], "Of 1,000 pairs in a row none may be trained"),
         (["--set", "alternation.warm_up=2"], "`warm_up` must be at least 0 and below"),
         (["--set", "search.controller=nobody"], "Received 'nobody'"),
         (["--resolution", "0"], "`--resolution` must be an integer of at least 1"),

@@ -26,7 +26,7 @@ def study(tmp_path_factory):
     return folder
 
 
-def finished(root, name, network, accuracies, int8=None, recipe="a"):
+def finished(root, name, network, accuracies, int8=None, recipe="a", width=1.0):
     """Writes what `nahas train` and `nahas export` leave."""
     for seed, accuracy in enumerate(accuracies):
         folder = root / name.replace(" ", "_") / f"seed{seed}"
@@ -34,7 +34,7 @@ def finished(root, name, network, accuracies, int8=None, recipe="a"):
         write_json(folder / "result.json", {
             "name": name, "network": str(network.proxy(32, 10)), "seed": seed,
             "deployed": str(network), "accuracy": accuracy,
-            "shared": {"recipe": recipe},
+            "shared": {"recipe": recipe, "width": width},
         })  # fmt: skip
         if int8 is not None:
             write_json(folder / "export.json", {"int8_accuracy": int8[seed]})
@@ -144,12 +144,19 @@ def test_published_figures_are_those_of_the_sources_table(data_file):
         assert (round(100 * row.top1, 4), row.precision, row.source) in known
 
 
-def test_trainings_by_two_recipes_are_not_compared(study, root, capsys):
-    finished(root, "other", PUBLISHED["MobileNetV2"], [0.4], recipe="b")
+@pytest.mark.parametrize("other", [{"recipe": "b"}, {"width": 0.25}])
+def test_trainings_of_two_kinds_are_not_compared(study, root, capsys, other):
+    finished(root, "other", PUBLISHED["MobileNetV2"], [0.4], **other)
     assert main(["compare", str(study), "--trainings", str(root)]) == 2
     printed = capsys.readouterr().err
-    assert "differ in recipe" in printed
+    assert f"differ in {next(iter(other))}" in printed
     assert printed.count("\n") == 1
+
+
+def test_a_training_under_two_names_counts_once(study, root):
+    before = compare(study, root)
+    finished(root, "another name", B0, [0.9])
+    assert compare(study, root) == before
 
 
 def test_an_empty_folder_is_refused(study, tmp_path, capsys):

@@ -31,7 +31,7 @@ def training(images, tmp_path_factory):
     root = tmp_path_factory.mktemp("final")
     recipe = FinalRecipe(epochs=4, batch=16, operations=0, crop=0, ema=0.5)
     asked = Asked("tiny", NETWORK, 0)
-    train_all([asked], Recipes(images, None, recipe), root)
+    train_all([asked], Recipes(images, 8, 1.0, recipe), root)
     return asked.folder(root)
 
 
@@ -76,7 +76,7 @@ def test_a_tuned_training_is_exported_from_its_tuned_weights(images, tmp_path):
     told = []
     asked = Asked("tiny", NETWORK, 0)
     [result] = train_all(
-        [asked], Recipes(images, None, recipe), tmp_path,
+        [asked], Recipes(images, 8, 1.0, recipe), tmp_path,
         told=lambda asked, done, of, row: told.append((done, of)),
     )  # fmt: skip
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]

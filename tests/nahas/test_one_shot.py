@@ -6,6 +6,8 @@ import pytest
 
 from nahas.__main__ import main
 from nahas.controller.study import Study
+from nahas.search_space.joint import joint_space
+from nahas.search_space.tabular import nas_bench_macro
 
 SHORT = ["--resolution", "8", "--width", "0.125", "--set", "final.epochs=1",
          "--set", "final.batch=16", "--set", "final.warmup_epochs=0.5",
@@ -44,9 +46,10 @@ def test_weights_are_trained_once_and_searched_with(images, tmp_path, capsys):
     [
         (["--resolution", "0"], "`--resolution` must be an integer of at least 1"),
         (["--set", "sampling.rule=best"], "`rule` must be "),
-        (["--set", "search.seed=3"], "Received section 'search'"),
-        (["--set", "final.batch=100"], "`batch` must be at most the 64 images over"),
+        (["--set", "search.seed=3"], "`search` must be one of final, sampling"),
+        (["--set", "final.batch=30"], "`batch` must be at most the 64 images over"),
         (["--set", "final.dropout=0.2"], "`dropout` must be 0 for a one-shot model"),
+        (["--set", "final.precision=mixed_bfloat16"], "must be float32 for a one-shot"),
         (["--width", "0"], "`--width` must be positive"),
         (["--data", "cifar11"], "Received 'cifar11'"),
     ],
@@ -59,6 +62,17 @@ def test_wrong_use_is_a_line(images, tmp_path, capsys, more, said):
     assert said in printed
     assert printed.count("\n") == 1
     assert not (tmp_path / "shared").exists()
+
+
+def pairs():
+    return joint_space(nas_bench_macro())
+
+
+def test_a_space_of_pairs_is_refused(images, tmp_path, capsys):
+    for command in ("one-shot", "co-train"):
+        words = [command, f"{__name__}:pairs", "--data", images, *SHORT]
+        assert main([*words, "--folder", str(tmp_path / "shared")]) == 2
+        assert "whose points are of type Candidate" in capsys.readouterr().err
 
 
 def test_spaces_and_weights_that_do_not_fit(images, tmp_path, capsys):

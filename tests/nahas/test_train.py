@@ -47,8 +47,52 @@ def test_networks_are_trained_once_and_tabled(images, tmp_path, capsys):
         assert (path.parent / "model.keras").exists()
         assert not (path.parent / "checkpoint.npz").exists()
 
+    assert main([*words, "--resolution", "8"]) == 0  # which is the images' own
+    assert [path.stat().st_mtime_ns for path in results] == stamps
+    capsys.readouterr()
     assert main([*words, "--set", "final.epochs=2"]) == 2
     assert "Choose another --folder." in capsys.readouterr().err
+
+
+def test_a_network_of_two_names_is_trained_once(images, tmp_path, capsys):
+    (tmp_path / "mine.txt").write_text(str(NETWORK))
+    words = ["train", str(NETWORK), str(tmp_path / "mine.txt"), "--data", images]
+    assert main([*words, *SHORT, "--folder", str(tmp_path / "final"), "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("final = 3", "`final` must be a section of its own. Received 3."),
+        ("[finale]\nepochs = 3", "Did you mean `final`?"),
+    ],
+)
+def test_files_of_settings_are_checked(images, tmp_path, capsys, text, said):
+    (tmp_path / "mine.toml").write_text(text)
+    words = ["train", str(NETWORK), "--data", images]
+    assert main([*words, "--config", str(tmp_path / "mine.toml")]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_images_of_more_channels_are_not_for_pillow(tmp_path, capsys):
+    pixels = np.zeros((60, 8, 8, 4), np.uint8)
+    labels = np.arange(60) % 2
+    path = tmp_path / "mine.npz"
+    np.savez(path, x_train=pixels, y_train=labels, x_test=pixels, y_test=labels)
+    words = ["train", str(NETWORK), "--data", str(path), *SHORT]
+    assert main([*words, "--folder", str(tmp_path / "final")]) == 2
+    assert "`operations` must be 0 for images of 4 channels" in capsys.readouterr().err
+
+
+def test_a_folder_is_held_by_one_process(images, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(final_queue, "_LOCK_SECONDS", 0.1)
+    with (
+        final_queue.held(tmp_path),
+        pytest.raises(FinalTrainingError, match="another process is training in"),
+        final_queue.held(tmp_path),
+    ):
+        pass
 
 
 @pytest.mark.parametrize(
@@ -56,7 +100,10 @@ def test_networks_are_trained_once_and_tabled(images, tmp_path, capsys):
     [
         (["--seeds", "0"], "`--seeds` must be a positive integer"),
         (["--set", "final.epoch=3"], "Did you mean `epochs`"),
-        (["--set", "search.seed=3"], "Received section 'search'"),
+        (["--set", "search.seed=3"], "`search` must be one of final. (in search)."),
+        (["--set", "finale.epochs=3"], "Did you mean `final`? (in finale)."),
+        (["--set", "final.epochs=0"], "positive integer. Received 0 (in final.epochs)"),
+        (["--width", "inf"], "`--width` must be positive"),
         (["--set", "final.batch=100"], "at most the 64 training images"),
         (["--width", "0"], "`--width` must be positive"),
         (["--config", "absent.toml"], "must be a file that can be read"),
@@ -132,7 +179,7 @@ def test_a_killed_training_fails_alone_and_resumes(images, tmp_path, monkeypatch
     small = NETWORK.proxy(8, 2, channels=1)
     # So many epochs that it is not done when the parent hears of the first.
     recipe = FinalRecipe(epochs=30, batch=16, crop=1)
-    shared = Recipes(images, None, recipe)
+    shared = Recipes(images, 8, 1.0, recipe)
     queue = [Asked("a", small, seed) for seed in (0, 1)]
     whole = train_all(queue, shared, tmp_path / "whole", workers=2)
     processes = {}

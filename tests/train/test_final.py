@@ -89,7 +89,7 @@ def test_the_seed_decides(data, whole, tmp_path):
 
 
 def test_another_training_of_the_folder_is_refused(data, whole):
-    with pytest.raises(CheckpointError, match="another network, recipe, data or seed"):
+    with pytest.raises(CheckpointError, match="another network, recipe, data, seed or"):
         train_final(NETWORK, data, RECIPE, whole[1], seed=2)
 
 

@@ -74,7 +74,7 @@ def test_kernels_have_255_steps_a_channel(name):
 
 def test_tuning_learns_and_leaves_the_float_model_as_it_is(data, trained, tmp_path):
     before = [np.array(value) for value in trained.model.get_weights()]
-    tuned = tune(trained, NETWORK, data, RECIPE, tmp_path, seed=0)
+    tuned = tune(trained, data, RECIPE, tmp_path, seed=0)
     for one, other in zip(before, trained.model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
     pairs = zip(before, tuned.model.get_weights(), strict=True)
@@ -89,13 +89,11 @@ def test_tuning_learns_and_leaves_the_float_model_as_it_is(data, trained, tmp_pa
 
 
 def test_a_resumed_tuning_ends_at_the_same_weights(data, trained, tmp_path):
-    whole = tune(trained, NETWORK, data, RECIPE, tmp_path / "whole", seed=0)
+    whole = tune(trained, data, RECIPE, tmp_path / "whole", seed=0)
     with pytest.raises(StopError):
-        tune(
-            trained, NETWORK, data, RECIPE, tmp_path, seed=0, progress=stopped_after(1)
-        )
+        tune(trained, data, RECIPE, tmp_path, seed=0, progress=stopped_after(1))
     assert (tmp_path / CHECKPOINT).exists()
-    again = tune(trained, NETWORK, data, RECIPE, tmp_path, seed=0)
+    again = tune(trained, data, RECIPE, tmp_path, seed=0)
     pairs = zip(whole.model.get_weights(), again.model.get_weights(), strict=True)
     for one, other in pairs:
         np.testing.assert_array_equal(one, other)
@@ -104,7 +102,7 @@ def test_a_resumed_tuning_ends_at_the_same_weights(data, trained, tmp_path):
 def test_a_network_of_mixed_precision_is_tuned_too(data, tmp_path):
     recipe = replace(RECIPE, epochs=2, int8_epochs=1, precision="mixed_bfloat16")
     trained = train_final(NETWORK, data, recipe, tmp_path, seed=0)
-    tuned = tune(trained, NETWORK, data, recipe, tmp_path, seed=0)
+    tuned = tune(trained, data, recipe, tmp_path, seed=0)
     assert tuned.model.get_layer("stem").compute_dtype == "bfloat16"
     assert np.isfinite(tuned.log[0]["loss"])
 

@@ -116,7 +116,7 @@ def test_a_sandwich_holds_both():
     [
         (("best", 3), "`rule` must be one of uniform, fair, sandwich. Received 'best'"),
         (("sandwich", 2), "`round` must be an integer of at least 3. Received 2"),
-        (("fair", 0), "`round` must be an integer of at least 1. Received 0"),
+        (("fair", 0), "`round` must be a positive integer. Received 0"),
         (("fair", 3, -1), "`largest_epochs` must be an integer of at least 0. Rec"),
     ],
 )
@@ -186,6 +186,21 @@ def test_the_key_changes_with_the_weights(data, whole, tmp_path):
     kept.write(tmp_path / WEIGHTS)
     assert OneShot(str(tmp_path)).key != key
     assert OneShot(str(whole[1]), images=5).key != key
+
+
+def test_the_key_does_not_change_with_the_time_that_it_took(whole, tmp_path):
+    kept = SharedWeights.read(whole[1] / WEIGHTS)
+    replace(kept, seconds=kept.seconds + 1).write(tmp_path / WEIGHTS)
+    assert OneShot(str(tmp_path)).key == OneShot(str(whole[1])).key
+
+
+def test_other_images_than_those_of_the_training_are_refused(whole, tmp_path):
+    kept = SharedWeights.read(whole[1] / WEIGHTS)
+    replace(kept, images="others").write(tmp_path / WEIGHTS)
+    assert OneShot(str(tmp_path)).key != OneShot(str(whole[1])).key
+    network = SPACE.decode([0, 0, 0, 0])
+    with pytest.raises(SharedWeightsError, match="they have changed since"):
+        OneShot(str(tmp_path)).evaluate([network])
 
 
 def test_weights_that_cannot_be_used(tmp_path):

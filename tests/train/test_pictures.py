@@ -1,5 +1,7 @@
 """Pictures in files: what is read, when, and how they are split."""
 
+from io import BytesIO
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,6 +17,13 @@ def save(folder, count, level, size=(12, 20), suffix=".png"):
     for i in range(count):
         pixels = np.full((*size, 3), level + i, np.uint8)
         Image.fromarray(pixels).save(folder / f"{i:03}{suffix}")
+
+
+def content(pixels, kind="png"):
+    """Of the file of a picture."""
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, kind, quality=95)
+    return file.getvalue()
 
 
 @pytest.fixture
@@ -105,13 +114,21 @@ def test_the_middle_of_a_picture_is_shown():
     """7/8 of the shorter side: of a bright square of that size nothing else is seen."""
     picture = np.zeros((16, 40, 3), np.uint8)
     picture[1:15, 13:27] = 255
-    assert square(picture, 14).min() == 255
+    assert square(content(picture), 14).min() == 255
 
 
 def test_grey_pictures_have_three_channels(tmp_path):
     Image.fromarray(np.full((8, 8), 9, np.uint8)).save(tmp_path / "grey.png")
     images = Pictures(Files((tmp_path / "grey.png",)), np.array([0]), 2)
     assert images[:].tolist() == [[[[9] * 3] * 2] * 2]
+
+
+def test_a_picture_that_would_fill_the_memory_is_named(tmp_path, monkeypatch):
+    save(tmp_path, 1, 9)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    images = Pictures(Files((tmp_path / "000.png",)), np.array([0]), 2)
+    with pytest.raises(DatasetError, match=r"000\.png must be a picture .* exceeds"):
+        images[:]
 
 
 @pytest.mark.parametrize(
@@ -139,12 +156,10 @@ def test_a_folder_needs_a_resolution(classes):
 
 def test_a_large_jpeg_is_decoded_at_a_smaller_size():
     """Which changes what is shown by less than the compression does."""
-    from io import BytesIO
-
     rows, columns = np.mgrid[:300, :400]
     pixels = np.stack([rows * 0.8, columns * 0.6, rows * 0 + 80], axis=2)
-    picture = Image.fromarray(pixels.astype(np.uint8))
-    file = BytesIO()
-    picture.save(file, "jpeg", quality=95)
-    small = square(file.getvalue(), 16).astype(int)
-    assert np.abs(small - square(pixels.astype(np.uint8), 16)).max() < 6
+    small, exact = (
+        square(content(pixels.astype(np.uint8), kind), 16).astype(int)
+        for kind in ("jpeg", "png")
+    )
+    assert np.abs(small - exact).max() < 6
