@@ -2,13 +2,14 @@
 
     python benchmarks/cifar_search.py --data FOLDER
 
-S1, S2 and S3 have shared weights, trained alike (`nahas one-shot`); `guided` searches
-each space with its weights as the oracle, on the baseline accelerator and jointly, and
-S3 also tailored to the baseline, all within the latency that EfficientNet-B0 has on the
-fastest accelerator of the baseline's area, and within that. One search more is for the
-least energy at the accuracy that the oracle gives to B0's like in S3. What is found and
-B0 itself are trained to the end by one recipe, with several seeds where the comparison
-is with B0, and exported as int8.
+The oracle of all searches is one Gaussian process on short trainings (`fitted:`): first
+of networks drawn from S1, S2 and S3, then in rounds of what the searches found by it,
+which corrects it where they go. `guided` searches each space on the baseline
+accelerator and jointly, and S3 also tailored to the baseline, all within the latency
+that EfficientNet-B0 has on the fastest accelerator of the baseline's area, and within
+that. One search more is for the least energy at the accuracy that the oracle gives to
+B0's like in S3. What is found and B0 itself are trained to the end by one recipe, with
+several seeds where the comparison is with B0, and exported as int8.
 Interrupted, it goes on where it stopped. The figures go to results/cifar_search/.
 """
 
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from cifar_runs import (
     FINAL,
     RESOLUTION,
@@ -34,6 +36,8 @@ from cifar_runs import (
     run,
     settings,
 )
+from cifar_short import WITHIN_MS, drawn, recipe
+from cifar_short import train as train_shortly
 from numpy.typing import NDArray
 from page import ROOT, command, made_with, table, write_csv
 from scipy import stats
@@ -44,7 +48,7 @@ from nahas.search_space.lower import lower
 from nahas.search_space.network import Network
 from nahas.search_space.network_spaces import NETWORK_SPACES
 from nahas.search_space.published import PUBLISHED
-from nahas.train.shared_weights import OneShot
+from nahas.train.fitted import Fitted
 
 RESULTS = ROOT / "results" / "cifar_search"
 FOLDER = RUNS / "search"
@@ -52,10 +56,11 @@ RIVAL = "EfficientNetB0"
 TARGET_MS = 0.31
 """EfficientNet-B0's on the fastest accelerator for it, in round figures."""
 WITHIN = ("--max-latency-ms", str(TARGET_MS), "--max-area-mm2", "39.86")
-SHARED = ("final.epochs=8", "final.batch=64", "final.crop=2", "final.operations=0",
-          "final.label_smoothing=0.0", "final.weight_decay=2e-4", "sampling.rule=fair",
-          "sampling.round=3")  # fmt: skip
+DRAWN = {"s3": 16, "s2": 6, "s1": 6}
+"""Networks of each space that are trained shortly at first."""
+ROUNDS = 3
 TRIALS = 300
+SHORT = RESULTS / "short.csv"
 SEARCHES = {
     f"{space}{' tailored' * tailored}, {mode}": (space, tailored, mode)
     for space, tailored in (("s1", 0), ("s2", 0), ("s3", 0), ("s3", 1))
@@ -67,60 +72,73 @@ MOST_SEEDS = (RIVAL, "s3, fixed", "s3, joint", "s3, least energy")
 Found = Mapping[str, Any]
 
 
-def found_in(space: str, tailored: int, mode: str) -> Path:
-    """Where what a search found is kept."""
-    return RESULTS / "found" / f"{space}-{'tailored-' * tailored}{mode}.json"
-
-
-def shared_weights(space: str, data: str) -> None:
-    """The weights of a space, unless all of its searches are done."""
-    asked = [one for one in SEARCHES.values() if one[0] == space]
-    if not all(found_in(*one).exists() for one in asked):
-        folder = FOLDER / space
-        words = [*SIZE, *settings(*SHARED)]
-        kept(folder / "done.json", words, lambda: nahas(
-            "one-shot", space, "--data", data, *words,
-            "--folder", str(folder), log=folder / "commands.txt",
-        ))  # fmt: skip
-
-
-def searched(space: str, tailored: int, mode: str) -> Found:
-    """The best pair of a search."""
-    path = found_in(space, tailored, mode)
-    folder = FOLDER / path.stem
+def searched(space: str, tailored: int, mode: str, *, round: int) -> Found:
+    """The best pair of a search by the oracle of a round."""
+    name = f"{space}-{'tailored-' * tailored}{mode}"
+    folder = FOLDER / f"round{round}" / name
     log = folder / "commands.txt"
 
     def search() -> Found:
         words = [*(["--tailor", "baseline"] * tailored), *settings("search.seed=0")]
         floor = None
         if mode == "energy":
-            floor = of_reference(space)
+            [floor] = predicted([reference(space)])
             words += ["--minimise", "energy", "--min-accuracy", str(floor)]
         else:
             words += ["--mode", mode, *settings(f"reward.latency_ms={TARGET_MS}")]
         run(
-            "search", "--space", space, "--accuracy", f"one-shot:{FOLDER / space}",
+            "search", "--space", space, "--accuracy", f"fitted:{SHORT}",
             "--controller", "guided", "--trials", str(TRIALS), *WITHIN, *words,
             "--workers", "0", "--folder", str(folder / "study"), log=log,
         )  # fmt: skip
-        found = nahas("status", str(folder / "study"), log=log)
-        wanted = ("network", "accelerator", "accuracy", "latency_ms", "energy_mj",
-                  "area_mm2")  # fmt: skip
-        return {
-            **{name: found["best"][name] for name in wanted}, "floor": floor,
-            **{name: found[name] for name in ("trials", "trained", "rejected")},
-        }  # fmt: skip
+        best = nahas("status", str(folder / "study"), log=log)["best"]
+        wanted = ("network", "accelerator", "latency_ms", "energy_mj", "area_mm2")
+        return {name: best[name] for name in wanted} | {"predicted": best["accuracy"]}
 
-    asked = [*SIZE, *SHARED, *WITHIN, str(TRIALS)]
-    return dict(kept(path, asked, search))
+    asked = [*SIZE, *WITHIN, str(TRIALS), recipe(), str(DRAWN)]
+    return dict(kept(RESULTS / "found" / f"{name}-{round}.json", asked, search))
 
 
-def of_reference(space: str) -> float:
-    """By shared weights, the accuracy of a space's reference, which is B0's like."""
+def reference(space: str) -> Network:
+    """EfficientNet-B0's like in a space, without squeezing and swish."""
     asked = NETWORK_SPACES[space]()
     assert asked.reference is not None
-    network = asked.decode(np.array(asked.reference))
-    return float(OneShot(str(FOLDER / space)).evaluate([network]).accuracy[0])
+    found: Network = asked.decode(np.array(asked.reference))
+    return found
+
+
+def predicted(networks: Sequence[Network]) -> list[float]:
+    """By all that is trained shortly until now."""
+    found: list[float] = Fitted(str(SHORT)).evaluate(networks).accuracy.tolist()
+    return found
+
+
+def chosen(name: str, finds: Sequence[Found]) -> Found:
+    """Of a search's finds in all rounds, the best by the last oracle."""
+    worth = predicted([Network.parse(row["network"]) for row in finds])
+    rows = [{**row, "predicted": p} for row, p in zip(finds, worth, strict=True)]
+    space, _, mode = SEARCHES[name]
+    if mode == "energy":
+        [floor] = predicted([reference(space)])
+        enough = [row for row in rows if row["predicted"] >= floor]
+        if enough:
+            return min(enough, key=lambda row: row["energy_mj"])
+    return max(rows, key=lambda row: row["predicted"])
+
+
+def in_rounds(data: str, workers: int) -> dict[str, Found]:
+    """What each search found, while the oracle learned from all of them."""
+    for space, count in DRAWN.items():
+        train_shortly(drawn(space, count), space, SHORT, data, workers)
+    finds: dict[str, list[Found]] = {name: [] for name in SEARCHES}
+    for round in range(1, ROUNDS + 1):
+        jobs = [partial(searched, *asked, round=round) for asked in SEARCHES.values()]
+        for name, row in zip(SEARCHES, at_once(jobs, workers), strict=True):
+            finds[name].append(row)
+        texts = dict.fromkeys(rows[-1]["network"] for rows in finds.values())
+        networks = [Network.parse(text) for text in texts]
+        train_shortly(networks, f"round {round}", SHORT, data, workers)
+    return {name: chosen(name, rows) for name, rows in finds.items()}
 
 
 def main() -> None:
@@ -130,10 +148,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
     data, workers = images(arguments.data), arguments.workers
-    spaces = sorted({space for space, *_ in SEARCHES.values()}, reverse=True)
-    at_once([partial(shared_weights, space, data) for space in spaces], workers)
-    jobs = [partial(searched, *asked) for asked in SEARCHES.values()]
-    found = dict(zip(SEARCHES, at_once(jobs, workers), strict=True))
+    found = in_rounds(data, workers)
     networks = {name: row["network"] for name, row in found.items()}
     networks[RIVAL] = str(PUBLISHED[RIVAL])
     order = [*MOST_SEEDS, *(name for name in networks if name not in MOST_SEEDS)]
@@ -158,7 +173,7 @@ def placed(
     least = nahas("sweep", text, "--objective", "energy", *WITHIN, log=log)["best"]
     workload = lower([Network.parse(text)])
     on_baseline = evaluate(workload, [BASELINE])
-    costs = {"baseline": {
+    costs: dict[str, Found] = {"baseline": {
         name: float(getattr(on_baseline, name)[0])
         for name in ("latency_ms", "energy_mj", "area_mm2")
     }}  # fmt: skip
@@ -170,8 +185,8 @@ def placed(
     return [
         {
             "search": name, "on": on,
-            "by shared weights, %":
-                f"{100 * found[name]['accuracy']:.1f}" if name in found else "",
+            "predicted, %":
+                f"{100 * found[name]['predicted']:.1f}" if name in found else "",
             "accuracy, %": f"{100 * accuracy.mean():.2f}{interval(accuracy)}",
             "seeds": len(accuracy), "int8, %": f"{100 * int8:.2f}",
             "latency, ms": f"{cost['latency_ms']:.3f}",
@@ -227,10 +242,14 @@ def write(
         titles, cells = tuple(asked[0]), [tuple(row.values()) for row in asked]
         write_csv(RESULTS / f"{name}.csv", titles, cells)
         tables[name] = table(titles, cells)
+    short = pd.read_csv(SHORT)
     (RESULTS / "README.md").write_text(_PAGE.format(
         command=command(), **tables, target=TARGET_MS, trials=TRIALS,
         resolution=RESOLUTION, width=WIDTH, final=", ".join(FINAL),
-        shared=", ".join(SHARED), seeds=arguments.seeds,
+        seeds=arguments.seeds, recipe=recipe(), rounds=ROUNDS, within=WITHIN_MS,
+        drawn=", ".join(f"{n} networks of {space}" for space, n in DRAWN.items()),
+        count=len(short), hours=short.seconds.sum() / 3600,
+        tau=Fitted(str(SHORT)).quality.tau,
         made=made_with(
             "keras", "tensorflow", "numpy", seed=0, machine=machines(RESULTS)
         ),
@@ -248,22 +267,28 @@ Remade by
 
 Accuracies are CIFAR-10's, of networks at {resolution}x{resolution} and {width} of their
 width; costs are of the same networks deployed at 224x224 in their full width. Each
-search is of {trials} pairs by `guided`, with the shared weights of its space as the
-oracle (`by shared weights`, validation images), within {target} ms, which is
-EfficientNet-B0's latency on the fastest accelerator of the baseline's area, and within
-that area. `fixed` searches networks for the baseline, `joint` pairs; `tailored` leaves
-out the blocks that do not pay on the baseline; `least energy` seeks pairs at no less
-than the accuracy that shared weights give to S3's reference, EfficientNet-B0 without
-squeezing and swish. `of least energy` is the accelerator of all 50,000 on which a
-network takes the least within the same limits.
+search is of {trials} pairs by `guided`, within {target} ms, which is EfficientNet-B0's
+latency on the fastest accelerator of the baseline's area, and within that area. `fixed`
+searches networks for the baseline, `joint` pairs; `tailored` leaves out the blocks that
+do not pay on the baseline; `least energy` seeks pairs at no less than the accuracy that
+the oracle gives to S3's reference, EfficientNet-B0 without squeezing and swish. `of
+least energy` is the accelerator of all 50,000 on which a network takes the least within
+the same limits.
+
+The oracle of all is `fitted:` on short trainings (short.csv; {recipe}): of {drawn} that
+were drawn among those of at most {within} ms on the baseline, the spaces' references
+among them, and of what the searches found by it in {rounds} rounds. In the end it had
+seen {count} networks, for {hours:.1f} CPU hours; of held-out ones its Kendall tau is
+{tau:.2f}. What is shown of a search is the best of its finds, one a round, by that last
+oracle (`predicted`, validation images after the short training).
 
 {gains}
 
-Shared weights: {shared}. Final trainings: {final}; {seeds} seeds where the comparison
-is with EfficientNet-B0, one for the others. Intervals are of 95 % over the seeds,
-Student's and Welch's. int8 is the accuracy of the exported TFLite files, quantized
-after the training, on the same test images. Energy is that of a pair as it was found,
-or on the baseline where that is what was searched for.
+Final trainings: {final}; {seeds} seeds where the comparison is with EfficientNet-B0,
+one for the others. Intervals are of 95 % over the seeds, Student's and Welch's. int8 is
+the accuracy of the exported TFLite files, quantized after the training, on the same
+test images. Energy is that of a pair as it was found, or on the baseline where that is
+what was searched for.
 
 {made}
 """
