@@ -131,7 +131,7 @@ def _load(name: str, resolution: int | None, content: str) -> Dataset:
     licence, read = DATASETS.get(name, ("the owner's", read_npz))
     known, own_test = read(name)
     test = None if own_test is None else checked(name, *own_test)
-    splits = _splits(checked(name, *known), None, test)
+    splits = _splits(name, checked(name, *known), None, test)
     classes = _classes(name, splits[0], splits[2])
     return Dataset(
         name, licence, classes, *(_resized(split, resolution) for split in splits)
@@ -151,7 +151,7 @@ def _in_files(name: str, resolution: int | None) -> Dataset:
         found, classes = _from_folder(Path(name), resolution)
     test = found.get("test", found.get("val"))
     validation = found.get("val") if "test" in found else None
-    splits = _splits(found["train"], validation, test)
+    splits = _splits(name, found["train"], validation, test)
     return Dataset(name, "the owner's", classes, *splits)
 
 
@@ -170,11 +170,16 @@ def _from_folder(root: Path, resolution: int) -> tuple[dict[str, _InFiles], int]
 
 
 def _splits(
-    train: _Labelled, validation: _Labelled | None, test: _Labelled | None
+    name: str, train: _Labelled, validation: _Labelled | None, test: _Labelled | None
 ) -> tuple[Split, Split, Split]:
     """Training, validation and test, what there is not being taken of the training."""
     rng = np.random.default_rng(0)
     images, labels = train
+    if (test is None or validation is None) and len(labels) < 5:
+        raise DatasetError(
+            "A data set must have at least 5 training images, of which a fifth is held "
+            f"back. Received {len(labels)} (in {name})."
+        )
     if test is None:
         kept, held = _stratified(labels, len(labels) // 5, rng)
         tested = Split(_taken(images, held), labels[held])
@@ -226,7 +231,13 @@ def _resized(split: Split, resolution: int | None) -> Split:
     images = split.images
     if isinstance(images, Pictures) or resolution in (None, images.shape[1]):
         return split
-    return Split(resize(images, int(resolution or 0)), split.labels)
+    try:
+        return Split(resize(images, int(resolution or 0)), split.labels)
+    except MemoryError:
+        raise DatasetError(
+            f"`resolution` must be one at which {len(images):,} images fit in memory. "
+            f"Received {resolution}."
+        ) from None
 
 
 def resize(images: NDArray[np.uint8], resolution: int) -> NDArray[np.uint8]:

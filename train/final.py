@@ -24,6 +24,7 @@ from nahas.train.batches import batches_class
 from nahas.train.checkpoint import Checkpoint
 from nahas.train.data import Dataset, Split, fingerprint
 from nahas.train.model import build_model
+from nahas.train.pictures import Pictures
 from nahas.train.recipe import FinalRecipe
 
 CHECKPOINT = "checkpoint.npz"
@@ -90,11 +91,14 @@ def train_final(
 
     Raises:
         ValueError: If the network does not fit the data, or a batch is larger than it.
+        DatasetError: If a picture cannot be read.
         CheckpointError: If the folder's checkpoint is damaged or of another training.
         DivergedError: If the loss is not finite.
         RuntimeError: If TensorFlow runs in this process with other threads.
     """
     _check(network, data, recipe)
+    if isinstance(data.test.images, Pictures) and not (folder / CHECKPOINT).exists():
+        data.test.images.check()  # one that is broken would be found at the very end
     fit.prepare(threads)
     devices = fit.distribute()
     if recipe.batch % devices:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from nahas.train.sources import DatasetError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
+_CHECKED = 100  # at a time
 _MARGIN = 0.875
 """Share of the shorter side that is kept, as of ImageNet's usual evaluation."""
 
@@ -96,6 +97,15 @@ class Pictures:
                     f"{error}."
                 ) from None
         return found
+
+    def check(self) -> None:
+        """Reads all.
+
+        Raises:
+            DatasetError: Of the first that cannot be read.
+        """
+        for start in range(0, len(self), _CHECKED):
+            self[start : start + _CHECKED]
 
     def take(self, rows: NDArray[np.integer[Any]]) -> "Pictures":
         """Some of them, none decoded."""

@@ -116,7 +116,10 @@ class FinalRecipe:
 
 
 def _number(value: object) -> float:
-    """The value, or NaN where it is no number."""
+    """The value, or NaN where it is no number, or none that a float holds."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return float("nan")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        return float("nan")

@@ -2,8 +2,6 @@
 
 import json
 import time
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
@@ -138,10 +136,7 @@ class SharedWeights:
             skeleton = Skeleton.from_dict(head.pop("skeleton"))
             fidelity = Fidelity(**head.pop("fidelity"))
             return cls(skeleton=skeleton, fidelity=fidelity, values=values, **head)
-        except (
-            ValueError, KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile,
-            zlib.error,
-        ) as error:  # fmt: skip
+        except Exception as error:  # of a damaged file: zipfile's, zlib's, NumPy's ...
             raise SharedWeightsError(
                 f"{path} must be the weights that `nahas one-shot` writes: {error}. "
                 "Train them, or name the folder that holds them."

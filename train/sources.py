@@ -3,7 +3,6 @@
 import contextlib
 import socket
 import sys
-import zipfile
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from hashlib import blake2b
@@ -34,10 +33,10 @@ class DatasetError(ValueError):
 
 
 def fingerprint(name: str) -> str:
-    """The name of a data set, with a hash of its content where it is a file.
+    """The name of a data set, or a hash of its content where it is a file.
 
-    Of a folder, which may be large, it is a hash of the files' names and sizes; of a
-    data set of TFDS it is its version.
+    Where a file lies does not matter. Of a folder, which may be large, it is its path
+    and a hash of the files' names and sizes; of a data set of TFDS it is its version.
 
     Raises:
         DatasetError: If the file cannot be read, or TFDS has no such data set.
@@ -47,12 +46,12 @@ def fingerprint(name: str) -> str:
 
         return version_of(name)
     if name not in DATASETS and Path(name).is_dir():
-        return f"{name}#{_listed(name, _changed_ns(Path(name)))}"
+        return f"{Path(name).resolve()}#{_listed(name, _changed_ns(Path(name)))}"
     if not name.endswith(".npz"):
         return name
     try:
         status = Path(name).stat()
-        return f"{name}#{_digest(name, status.st_mtime_ns, status.st_size)}"
+        return f"npz#{_digest(name, status.st_mtime_ns, status.st_size)}"
     except OSError as error:
         raise _unreadable(name, error) from None
 
@@ -116,7 +115,7 @@ def read_npz(path: str) -> tuple[Arrays, Arrays]:
             x_train, y_train, x_test, y_test = (file[key] for key in _NPZ_KEYS)
     except DatasetError:
         raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # of a damaged file: zipfile's, zlib's, tokenize's ...
         raise _unreadable(path, error) from None
     return (x_train, y_train), (x_test, y_test)
 

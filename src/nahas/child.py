@@ -79,10 +79,10 @@ def _run(
     log: Path, work: Callable[..., None], arguments: tuple[Any, ...], pipe: Connection
 ) -> None:
     """Runs in the child."""
-    with log.open("ab") as file:
-        os.dup2(file.fileno(), 1)
-        os.dup2(file.fileno(), 2)
     try:
+        with log.open("ab") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
         work(pipe.send, *arguments)
     except Exception as error:  # the parent says it in a line
         text = " ".join(str(error).split())

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from nahas.cli_study import open_study
 from nahas.output import number, percent, print_json, print_table
-from nahas.usage import add_command, add_json, add_study, check_file, reading_input
+from nahas.usage import (
+    add_command,
+    add_json,
+    add_study,
+    check_file,
+    check_picture,
+    reading_input,
+)
 
 if TYPE_CHECKING:
     from nahas.compare import Placed, Published
@@ -58,7 +65,7 @@ def _compare(arguments: argparse.Namespace) -> int:
     study = open_study(arguments.study)
     with reading_input():
         check_file("--csv", arguments.csv)
-        check_file("--plot", arguments.plot)
+        check_picture("--plot", arguments.plot)
         rows = compare(study, Path(arguments.trainings))
     others = published(platform_of(study.config)) if arguments.published else []
     table = [asdict(row) for row in rows]

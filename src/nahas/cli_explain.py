@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from nahas.model_and_machine import MODEL, machine
 from nahas.output import in_words, number, percent, print_json, print_table
-from nahas.usage import add_command, add_json, add_machine, check_file, reading_input
+from nahas.usage import (
+    add_command,
+    add_json,
+    add_machine,
+    check_picture,
+    reading_input,
+)
 
 if TYPE_CHECKING:
     from nahas.explain import Explanation
@@ -42,7 +48,7 @@ def _explain(arguments: argparse.Namespace) -> int:
     from nahas.models import resolve
 
     with reading_input():
-        check_file("--plot", arguments.plot)
+        check_picture("--plot", arguments.plot)
         model = resolve(arguments.model)
         chip = machine(
             arguments.settings,

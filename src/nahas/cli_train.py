@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from nahas.search_space.network import Network
 
 
+_MOST = 1_000
+
+
 def add_commands(commands: Any) -> None:
     """Adds the command to the parser's."""
     train = add_command(
@@ -88,9 +91,9 @@ def _train(arguments: argparse.Namespace) -> int:
 
     with reading_input():
         for name in ("seeds", "workers"):
-            if getattr(arguments, name) < 1:
+            if not 1 <= getattr(arguments, name) <= _MOST:
                 raise UsageError(
-                    f"`--{name}` must be a positive integer. Received "
+                    f"`--{name}` must be from 1 to {_MOST:,}. Received "
                     f"{getattr(arguments, name)}."
                 )
         check_folder("--folder", arguments.folder)

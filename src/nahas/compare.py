@@ -34,6 +34,8 @@ from nahas.search_space.published import PUBLISHED
 from nahas.sharing import asked_of
 from nahas.study_platform import platform_of
 
+_NEEDED = {"name", "network", "deployed", "seed", "accuracy", "shared"}
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
@@ -168,7 +170,7 @@ def _finished(root: Path) -> list[dict[str, Any]]:
     found = []
     for path in sorted(root.glob(f"*/*/{RESULT}")):
         result = read_json(path)
-        if isinstance(result, dict) and "deployed" in result:
+        if isinstance(result, dict) and result.keys() >= _NEEDED:
             exported = read_json(path.with_name(EXPORT))
             int8 = exported.get("int8_accuracy") if isinstance(exported, dict) else None
             found.append({**result, "int8": int8})

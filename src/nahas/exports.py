@@ -5,7 +5,7 @@ training's log, and should it crash, nothing else does.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,8 @@ def export(
         and the MACs and latency that it has when it is read back.
 
     Raises:
-        ValueError: If the folder holds no finished training, or a format is unknown.
+        ValueError: If the folder holds no finished training, a format is unknown, or
+            the output holds what was exported of another training.
         ExportingError: If a format cannot be written.
     """
     for name in formats:
@@ -67,6 +68,14 @@ def export(
         raise ValueError(
             "What is exported must be the folder of a finished training, such as "
             f"runs/final/NAME/seed0 of `nahas train`. Received {training}."
+        )
+    before = read_json(output / EXPORT)
+    before = before if isinstance(before, dict) else {}
+    of = before.get("training", str(training))
+    if Path(str(of)).resolve() != training.resolve():
+        raise ValueError(
+            f"{output} must hold no export of another training. Received one of {of}. "
+            "Choose another --output."
         )
     output.mkdir(parents=True, exist_ok=True)
     child = start(training / LOG, _write, training, output, tuple(formats))
@@ -92,12 +101,26 @@ def export(
         "name": result["name"], "seed": result["seed"], "training": str(training),
         "data": result["data"], "scaling": result["scaling"],
         "test_images": result["test_images"], "accuracy": result["accuracy"],
-        **measured, "accelerator": asdict(accelerator),
+        **_still_true(before, result, output, formats), **measured,
+        "accelerator": asdict(accelerator),
         **{key: costs[key] for key in ("latency_ms", "energy_mj", "area_mm2", "macs")},
         "files": files,
     }  # fmt: skip
     write_json(output / EXPORT, found)
     return found
+
+
+def _still_true(
+    before: Mapping[str, Any],
+    result: Mapping[str, Any],
+    output: Path,
+    formats: Sequence[str],
+) -> dict[str, Any]:
+    """What an earlier export measured of an int8 file that is not written anew."""
+    gone = "tflite" in formats or not (output / "model.tflite").exists()
+    if gone or before.get("accuracy") != result["accuracy"]:
+        return {}
+    return {key: value for key, value in before.items() if key.startswith("int8_")}
 
 
 def _write(

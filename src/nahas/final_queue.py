@@ -134,7 +134,10 @@ def train_all(
         while waiting or running:
             while waiting and len(running) < workers:
                 asked = waiting.popleft()
-                running[asked] = _start(asked, shared, root)
+                try:
+                    running[asked] = _start(asked, shared, root)
+                except OSError as error:  # its folder cannot be made
+                    failed[asked] = str(error)
             ready = wait([child.pipe for child in running.values()])
             for asked, child in list(running.items()):
                 if child.pipe not in ready:

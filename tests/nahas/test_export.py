@@ -132,6 +132,23 @@ def test_the_command_tables_what_it_wrote(training, tmp_path, capsys):
     assert f"{own / 'model.keras'}: " in printed
 
 
+def test_an_export_keeps_what_was_measured_of_other_files(training, tmp_path):
+    whole = export(training, tmp_path, BASELINE, Platform(), ("keras", "tflite"))
+    again = export(training, tmp_path, BASELINE, Platform(), ("keras",))
+    assert again["int8_accuracy"] == whole["int8_accuracy"]
+    (tmp_path / "model.tflite").unlink()
+    again = export(training, tmp_path, BASELINE, Platform(), ("keras",))
+    assert "int8_accuracy" not in again
+
+
+def test_the_export_of_another_training_is_not_overwritten(exported, training):
+    _, output = exported
+    other = training.parent / "seed1"
+    shutil.copytree(training, other)
+    with pytest.raises(ValueError, match="must hold no export of another training"):
+        export(other, output, BASELINE, Platform(), ("keras",))
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [

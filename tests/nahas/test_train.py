@@ -98,7 +98,7 @@ def test_a_folder_is_held_by_one_process(images, tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--seeds", "0"], "`--seeds` must be a positive integer"),
+        (["--seeds", "0"], "`--seeds` must be from 1 to 1,000. Received 0"),
         (["--set", "final.epoch=3"], "Did you mean `epochs`"),
         (["--set", "search.seed=3"], "`search` must be one of final. (in search)."),
         (["--set", "finale.epochs=3"], "Did you mean `final`? (in finale)."),
@@ -169,6 +169,18 @@ def test_a_training_that_fails_says_why_and_ends_no_other(images, tmp_path, caps
     assert f"1 of 2 trainings failed: {name} with seed 0: " in printed
     assert "is damaged" in printed.splitlines()[-1]
     assert (folder.parent / "seed1" / "result.json").exists()
+
+
+def test_a_folder_that_cannot_be_made_ends_no_other(images, tmp_path, capsys):
+    other = Network((Block("ibn", 3, 3, 8),), 8, 8, resolution=32, classes=10)
+    asked = Asked(
+        f"network {final_queue.mark(NETWORK)}", NETWORK.proxy(8, 2, channels=1), 0
+    )
+    asked.folder(tmp_path).parent.write_text("in the way")
+    words = ["train", str(NETWORK), str(other), "--data", images, *SHORT]
+    assert main([*words, "--folder", str(tmp_path)]) == 1
+    assert "1 of 2 trainings failed: " in capsys.readouterr().err
+    assert len(list(tmp_path.glob("*/*/result.json"))) == 1
 
 
 @pytest.mark.slow

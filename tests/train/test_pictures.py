@@ -105,6 +105,7 @@ def test_the_scaling_is_that_of_the_pictures(classes):
 
 def test_the_fingerprint_follows_the_files(classes):
     before = fingerprint(str(classes))
+    assert before == fingerprint(f"{classes}/")
     assert before == fingerprint(str(classes))
     save(classes / "dark", 21, 10)
     assert fingerprint(str(classes)) != before
