@@ -166,11 +166,11 @@ def check_file(option: str, word: str | Path | None) -> None:
         raise _not_writable(option, "a file", word, "it cannot be written")
 
 
-def check_picture(option: str, word: str | None) -> None:
+def check_picture(option: str, word: str | Path | None) -> None:
     """As `check_file`, of a PNG file."""
     check_file(option, word)
-    if word is not None and not word.lower().endswith(".png"):
-        raise ValueError(f"`{option}` must be a file .png. Received {word!r}.")
+    if word is not None and Path(word).suffix.lower() != ".png":
+        raise ValueError(f"`{option}` must be a file .png. Received {str(word)!r}.")
 
 
 def check_folder(option: str, word: str | Path | None) -> None:

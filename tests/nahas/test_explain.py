@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 import nahas as nh
+from nahas.__main__ import main
 from nahas.accelerator.workload import Kind, Operator, workload
 from nahas.explain import explain, neighbours
 from nahas.models import Model
@@ -122,8 +123,6 @@ def test_a_network_without_macs_has_an_empty_roofline():
 
 
 def test_the_command_prints_json_and_draws(capsys, tmp_path):
-    from nahas.__main__ import main
-
     path = tmp_path / "why.png"
     assert main(["explain", NETWORK, "--json", "--plot", str(path)]) == 0
     table = json.loads(capsys.readouterr().out)
@@ -131,3 +130,8 @@ def test_the_command_prints_json_and_draws(capsys, tmp_path):
     assert path.read_bytes().startswith(b"\x89PNG")
     assert main(["explain", NETWORK]) == 0
     assert "share of the latency" in capsys.readouterr().out
+
+
+def test_a_picture_is_a_png_file(tmp_path, capsys):
+    assert main(["explain", NETWORK, "--plot", str(tmp_path / "why.pdf")]) == 2
+    assert "`--plot` must be a file .png. Received" in capsys.readouterr().err
