@@ -71,8 +71,8 @@ def export(
         )
     before = read_json(output / EXPORT)
     before = before if isinstance(before, dict) else {}
-    of = before.get("training", str(training))
-    if Path(str(of)).resolve() != training.resolve():
+    of, own = before.get("training", str(training)), training.resolve()
+    if own not in (output.resolve(), Path(str(of)).resolve()):
         raise ValueError(
             f"{output} must hold no export of another training. Received one of {of}. "
             "Choose another --output."

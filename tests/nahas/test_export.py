@@ -147,6 +147,8 @@ def test_the_export_of_another_training_is_not_overwritten(exported, training):
     shutil.copytree(training, other)
     with pytest.raises(ValueError, match="must hold no export of another training"):
         export(other, output, BASELINE, Platform(), ("keras",))
+    shutil.copy(output / "export.json", other)  # as of a folder that was moved
+    export(other, other, BASELINE, Platform(), ("keras",))
 
 
 @pytest.mark.parametrize(
