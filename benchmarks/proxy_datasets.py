@@ -27,7 +27,7 @@ RECIPES = {
         "digits", resolution=8, learning_rate=0.02, epochs=2, batch=16
     ),
 }
-NETWORKS_A_PROCESS = 8  # of which none is collected before the process ends
+NETWORKS_A_PROCESS = 8  # models that are left to the collector: some 100 MiB each
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
 """Workers: leases, heartbeats, deaths, timeouts and what the driver does about them."""
 
+import gc
 import os
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -190,6 +192,26 @@ def test_a_worker_ends_after_so_many_trainings(store: Store) -> None:
         queue.enqueue(store, [(a_network(kernel), KEY)])
     assert workers.work(store.path.parent, max_trainings=2) == 2
     assert len(queue.queued(store)) == 1
+
+
+def test_a_worker_keeps_nothing_of_a_training(store: Store) -> None:
+    """What refers to itself, as a model does, goes before the next training."""
+    made = []
+
+    class Model(Sleepy):
+        def evaluate(self, networks):
+            model = type("Cyclic", (), {})()
+            model.itself = model
+            made.append(weakref.ref(model))
+            return super().evaluate(networks)
+
+    queue.enqueue(store, asked([a_network(3)]))
+    gc.disable()
+    try:
+        workers.work(store.path.parent, [Model()], max_trainings=1)
+    finally:
+        gc.enable()
+    assert [reference() for reference in made] == [None]
 
 
 def test_a_worker_ends_with_its_parent(store: Store) -> None:

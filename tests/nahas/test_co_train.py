@@ -57,13 +57,19 @@ def test_the_controller_learns_of_pairs():
     assert best["area_mm2"] <= 40.0
 
 
-def test_what_may_not_be_trained_is_not_proposed():
-    chooser = JointChoice(TASK, RandomSearch(), 1)
+def taught(task, accuracies):
+    """A chooser that was told of so many networks, and all of its trials."""
+    chooser = JointChoice(task, RandomSearch(), 1)
     told = []
     chooser.controller.update = told.extend
-    for _ in range(50):
+    for accuracy in accuracies:
         chooser.propose()
-        chooser.learn(0.5)
+        chooser.learn(accuracy)
+    return chooser, told
+
+
+def test_what_may_not_be_trained_is_not_proposed():
+    chooser, told = taught(TASK, [0.5] * 50)
     assert chooser.refused > 0
     assert [trial.number for trial in told] == list(range(1, chooser.trials + 1))
     for trial in told:
@@ -82,12 +88,7 @@ def test_limits_that_nothing_keeps():
 
 def test_a_floor_of_the_accuracy_is_a_limit():
     task = replace(TASK, limits=Limits(min_accuracy=0.8))
-    chooser = JointChoice(task, RandomSearch(), 1)
-    told = []
-    chooser.controller.update = told.extend
-    for accuracy in (0.4, 0.8):
-        chooser.propose()
-        chooser.learn(accuracy)
+    chooser, told = taught(task, [0.4, 0.8])
     low, high = (trial for trial in told if trial.status == "trained")
     assert (low.feasible, low.violation) == (False, pytest.approx(0.5))
     assert low.reason == "accuracy 40.00 % < 80.00 % (min_accuracy)"
@@ -98,12 +99,7 @@ def test_a_floor_of_the_accuracy_is_a_limit():
 
 def test_limits_that_nothing_rejects_are_not_taught():
     task = replace(TASK, limits=Limits(max_area_mm2=15.0), reject="none")
-    chooser = JointChoice(task, RandomSearch(), 1)
-    told = []
-    chooser.controller.update = told.extend
-    for _ in range(30):
-        chooser.propose()
-        chooser.learn(0.5)
+    _, told = taught(task, [0.5] * 30)
     trained = [trial for trial in told if trial.status == "trained"]
     assert max(trial.area_mm2 for trial in trained) > 15.0
     assert all(trial.feasible and trial.violation == 0 for trial in trained)

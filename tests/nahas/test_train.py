@@ -85,7 +85,7 @@ def test_images_of_more_channels_are_not_for_pillow(tmp_path, capsys):
     assert "`operations` must be 0 for images of 4 channels" in capsys.readouterr().err
 
 
-def test_a_folder_is_held_by_one_process(images, tmp_path, capsys, monkeypatch):
+def test_a_folder_is_held_by_one_process(tmp_path, monkeypatch):
     monkeypatch.setattr(final_queue, "_LOCK_SECONDS", 0.1)
     with (
         final_queue.held(tmp_path),

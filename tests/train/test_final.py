@@ -4,14 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 from toy_images import PLAIN, StopError, plain_dataset, stopped_after
 
 from nahas.search_space.network import Block, Network
 from nahas.train import fit
 from nahas.train.batches import batches_class, training_batch
 from nahas.train.checkpoint import CheckpointError
+from nahas.train.data import load
 from nahas.train.final import CHECKPOINT, DivergedError, train_final
 from nahas.train.recipe import FinalRecipe
+from nahas.train.sources import DatasetError
 
 NETWORK = Network(
     (Block("ibn", 3, 2, 8), Block("ibn", 3, 2, 8)), 8, 8,
@@ -55,6 +58,25 @@ def whole(data, tmp_path_factory):
     """An unbroken training, with all that is drawn at random, and its folder."""
     folder = tmp_path_factory.mktemp("whole")
     return train_final(NETWORK, data, RECIPE, folder, seed=3), folder
+
+
+def test_a_broken_test_picture_is_found_before_the_training(tmp_path):
+    for split in ("train", "test"):
+        for label in ("a", "b"):
+            folder = tmp_path / "pictures" / split / label
+            folder.mkdir(parents=True)
+            for i in range(10):
+                Image.new("RGB", (8, 8), (i, i, i)).save(folder / f"{i}.png")
+    broken = tmp_path / "pictures" / "test" / "b" / "3.png"
+    broken.write_bytes(broken.read_bytes()[:40])
+    data = load(str(tmp_path / "pictures"), 8)
+    told = []
+    with pytest.raises(DatasetError, match=r"b/3\.png must be a picture"):
+        train_final(
+            replace(NETWORK, channels=3), data, replace(RECIPE, batch=8), tmp_path,
+            seed=0, progress=lambda *row: told.append(row),
+        )  # fmt: skip
+    assert told == []
 
 
 def test_a_resumed_training_ends_at_the_same_weights(data, whole, tmp_path):
