@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,32 +102,46 @@ def at_once(jobs: Sequence[Callable[[], Any]], count: int) -> list[Any]:
 
 
 def retrained(
-    deployed: str, data: str, kept_in: Path, *, seeds: int, workers: int
-) -> list[dict[str, Any]]:
-    """Final trainings of a network by `FINAL`, and their int8 accuracies, by seed."""
-    folder = RUNS / "final" / mark(resolved(deployed))
+    asked: Sequence[tuple[str, int]], data: str, kept_in: Path, *, workers: int
+) -> list[list[dict[str, Any]]]:
+    """Final trainings by `FINAL`, with int8 accuracies: of each network, by its seeds.
+
+    Args:
+        asked: Networks, and with how many seeds each.
+        data: The images.
+        kept_in: Where each training's figures are kept.
+        workers: Trainings at a time.
+    """
+    jobs = {
+        (mark(resolved(deployed)), seed): partial(_final, deployed, seed, data, kept_in)
+        for seed in range(max(count for _, count in asked))
+        for deployed, count in asked if seed < count
+    }  # fmt: skip
+    rows = dict(zip(jobs, at_once(list(jobs.values()), workers), strict=True))
+    return [
+        [rows[mark(resolved(deployed)), seed] for seed in range(count)]
+        for deployed, count in asked
+    ]
+
+
+def _final(deployed: str, seed: int, data: str, kept_in: Path) -> dict[str, Any]:
+    name = f"{mark(resolved(deployed))}-{seed}"
+    folder = RUNS / "final" / name
     log = folder / "commands.txt"
 
-    def train() -> list[dict[str, Any]]:
-        rows = nahas(
+    def train() -> dict[str, Any]:
+        [row] = nahas(
             "train", deployed, "--data", data, *SIZE, *settings(*FINAL),
-            "--seeds", str(seeds), "--workers", str(workers), "--folder", str(folder),
-            log=log,
+            "--first-seed", str(seed), "--folder", str(folder), log=log,
         )  # fmt: skip
-        places = [str(place) for place in sorted(folder.glob("*/seed*"))]
-        exported = nahas("export", *places, log=log)
-        int8 = {row["seed"]: row["int8_accuracy"] for row in exported}
-        return [
-            {
-                "network": row["network"], "deployed": row["deployed"],
-                "seed": row["seed"], "accuracy": row["accuracy"],
-                "int8": int8[row["seed"]],
-            }
-            for row in rows
-        ]  # fmt: skip
+        [exported] = nahas("export", str(next(folder.glob("*/seed*"))), log=log)
+        print(name, row["accuracy"], exported["int8_accuracy"], flush=True)
+        wanted = ("network", "deployed", "seed", "accuracy")
+        return {name: row[name] for name in wanted} | {
+            "int8": exported["int8_accuracy"]
+        }
 
-    path = kept_in / f"{mark(resolved(deployed))}-{seeds}.json"
-    return list(kept(path, [*SIZE, *FINAL], train))
+    return dict(kept(kept_in / f"{name}.json", [*SIZE, *FINAL], train))
 
 
 def resolved(word: str) -> Network:

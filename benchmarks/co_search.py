@@ -155,23 +155,21 @@ def main() -> None:
         strict=True,
     ))  # fmt: skip
     found[PPO] = searched(found[SETTINGS[0].name]["cpu_seconds"], data)
-    accuracy = {}
-    for network in {row["best"]["network"] for row in found.values()}:
-        trained = retrained(
-            network, data, RESULTS / "trained",
-            seeds=arguments.seeds, workers=arguments.workers,
-        )  # fmt: skip
-        accuracy[network] = [row["accuracy"] for row in trained]
+    texts = [row["best"]["network"] for row in found.values()]
+    trained = retrained(
+        [(text, arguments.seeds) for text in texts], data, RESULTS / "trained",
+        workers=arguments.workers,
+    )  # fmt: skip
     rows = []
-    for name, row in found.items():
+    for (name, row), final in zip(found.items(), trained, strict=True):
         best = row["best"]
-        final = accuracy[best["network"]]
         rows.append((
             name, f"{row['cpu_seconds']:.0f}", row["trials"], row["refused"],
             f"{row['entropy']:.2f}", f"{best['latency_ms']:.3f}",
             "yes" if best["latency_ms"] <= TARGET_MS else "no",
             f"{best['energy_mj']:.3f}", f"{best['area_mm2']:.1f}",
-            f"{100 * np.mean(final):.2f}", len(final),
+            f"{100 * np.mean([one['accuracy'] for one in final]):.2f}",
+            len(final),
         ))  # fmt: skip
         print(*rows[-1], flush=True)
     write(rows, arguments)

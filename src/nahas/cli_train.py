@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 _MOST = 1_000
+_MOST_SEED = 1_000_000
 
 
 def add_commands(commands: Any) -> None:
@@ -59,7 +60,12 @@ def add_commands(commands: Any) -> None:
     )  # fmt: skip
     train.add_argument(
         "--seeds", type=int, metavar="K", default=1,
-        help="trainings of each network, with seeds 0 .. K - 1 (default: %(default)s)",
+        help="trainings of each network, one a seed (default: %(default)s)",
+    )  # fmt: skip
+    train.add_argument(
+        "--first-seed", type=int, metavar="N", default=0,
+        help="the lowest of these seeds: to share them among machines (default: "
+        "%(default)s)",
     )  # fmt: skip
     train.add_argument(
         "--workers", type=int, metavar="N", default=1,
@@ -96,6 +102,11 @@ def _train(arguments: argparse.Namespace) -> int:
                     f"`--{name}` must be from 1 to {_MOST:,}. Received "
                     f"{getattr(arguments, name)}."
                 )
+        first = arguments.first_seed
+        if not 0 <= first <= _MOST_SEED:
+            raise UsageError(
+                f"`--first-seed` must be from 0 to {_MOST_SEED:,}. Received {first}."
+            )
         check_folder("--folder", arguments.folder)
         table = {} if arguments.config is None else read_toml(arguments.config)
         table = merge(table, arguments.settings)
@@ -114,7 +125,8 @@ def _train(arguments: argparse.Namespace) -> int:
             for name, network in networks.items()
         }
         check_images(data, recipe)
-        seeds, root = range(arguments.seeds), Path(arguments.folder)
+        seeds = range(first, first + arguments.seeds)
+        root = Path(arguments.folder)
         epochs = recipe.epochs + recipe.int8_epochs
         queue = [
             Asked(name, net, seed, networks[name])

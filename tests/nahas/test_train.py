@@ -47,6 +47,11 @@ def test_networks_are_trained_once_and_tabled(images, tmp_path, capsys):
         assert (path.parent / "model.keras").exists()
         assert not (path.parent / "checkpoint.npz").exists()
 
+    alone = [*words[:4], *SHORT, "--first-seed", "1", "--json"]
+    assert main([*alone, "--folder", str(tmp_path / "alone")]) == 0
+    [row] = json.loads(capsys.readouterr().out)
+    assert (row["seed"], row["accuracy"]) == (1, rows[1]["accuracy"])
+
     assert main([*words, "--resolution", "8"]) == 0  # which is the images' own
     assert [path.stat().st_mtime_ns for path in results] == stamps
     capsys.readouterr()
@@ -99,6 +104,7 @@ def test_a_folder_is_held_by_one_process(tmp_path, monkeypatch):
     ("more", "said"),
     [
         (["--seeds", "0"], "`--seeds` must be from 1 to 1,000. Received 0"),
+        (["--first-seed", "-1"], "`--first-seed` must be from 0 to 1,000,000."),
         (["--set", "final.epoch=3"], "Did you mean `epochs`"),
         (["--set", "search.seed=3"], "`search` must be one of final. (in search)."),
         (["--set", "finale.epochs=3"], "Did you mean `final`? (in finale)."),
