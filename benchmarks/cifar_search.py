@@ -58,7 +58,7 @@ TARGET_MS = 0.31
 WITHIN = ("--max-latency-ms", str(TARGET_MS), "--max-area-mm2", "39.86")
 DRAWN = {"s3": 16, "s2": 6, "s1": 6}
 """Networks of each space that are trained shortly at first."""
-ROUNDS = 4
+ROUNDS = 2
 TRIALS = 300
 SHORT = RESULTS / "short.csv"
 SEARCHES = {
@@ -73,7 +73,7 @@ Found = Mapping[str, Any]
 
 
 def searched(space: str, tailored: int, mode: str, *, round: int) -> Found:
-    """The best pair of a search by the oracle of a round."""
+    """The best pair of a search by a round's oracle; empty if none keeps the limits."""
     name = f"{space}-{'tailored-' * tailored}{mode}"
     folder = FOLDER / f"round{round}" / name
     log = folder / "commands.txt"
@@ -92,6 +92,8 @@ def searched(space: str, tailored: int, mode: str, *, round: int) -> Found:
             "--workers", "0", "--folder", str(folder / "study"), log=log,
         )  # fmt: skip
         best = nahas("status", str(folder / "study"), log=log)["best"]
+        if best is None:
+            return {}
         wanted = ("network", "accelerator", "latency_ms", "energy_mj", "area_mm2")
         return {name: best[name] for name in wanted} | {"predicted": best["accuracy"]}
 
@@ -114,7 +116,13 @@ def predicted(networks: Sequence[Network]) -> list[float]:
 
 
 def chosen(name: str, finds: Sequence[Found]) -> Found:
-    """Of a search's finds in all rounds, the best by the last oracle."""
+    """Of a search's finds in all rounds, the best by the last oracle.
+
+    Raises:
+        RuntimeError: If it found nothing that keeps its limits.
+    """
+    if not finds:
+        raise RuntimeError(f"{name}: nothing was found that keeps the limits.")
     worth = predicted([Network.parse(row["network"]) for row in finds])
     rows = [{**row, "predicted": p} for row, p in zip(finds, worth, strict=True)]
     space, _, mode = SEARCHES[name]
@@ -134,8 +142,8 @@ def in_rounds(data: str, workers: int) -> dict[str, Found]:
     for round in range(1, ROUNDS + 1):
         jobs = [partial(searched, *asked, round=round) for asked in SEARCHES.values()]
         for name, row in zip(SEARCHES, at_once(jobs, workers), strict=True):
-            finds[name].append(row)
-        texts = dict.fromkeys(rows[-1]["network"] for rows in finds.values())
+            finds[name] += [row] if row else []
+        texts = dict.fromkeys(row["network"] for rows in finds.values() for row in rows)
         networks = [Network.parse(text) for text in texts]
         train_shortly(networks, f"round {round}", SHORT, data, workers)
     return {name: chosen(name, rows) for name, rows in finds.items()}
@@ -245,7 +253,7 @@ def write(
         command=command(), **tables, target=TARGET_MS, trials=TRIALS,
         resolution=RESOLUTION, width=WIDTH, final=", ".join(FINAL),
         seeds=arguments.seeds, recipe=recipe(), rounds=ROUNDS, within=WITHIN_MS,
-        drawn=", ".join(f"{n} networks of {space}" for space, n in DRAWN.items()),
+        origins=", ".join(f"{n} {o}" for o, n in short["from"].value_counts().items()),
         count=len(short), hours=short.seconds.sum() / 3600,
         tau=Fitted(str(SHORT)).quality.tau,
         made=made_with(
@@ -273,12 +281,13 @@ the oracle gives to S3's reference, EfficientNet-B0 without squeezing and swish.
 least energy` is the accelerator of all 50,000 on which a network takes the least within
 the same limits.
 
-The oracle of all is `fitted:` on short trainings (short.csv; {recipe}): of {drawn} that
-were drawn among those of at most {within} ms on the baseline, the spaces' references
-among them, and of what the searches found by it in {rounds} rounds. In the end it had
-seen {count} networks, for {hours:.1f} CPU hours; of held-out ones its Kendall tau is
-{tau:.2f}. What is shown of a search is the best of its finds, one a round, by that last
-oracle (`predicted`, validation images after the short training).
+The oracle of all is `fitted:` on short trainings (short.csv; {recipe}): of networks
+that were drawn from the spaces among those of at most {within} ms on the baseline, the
+spaces' references among them, and of what the searches found by it in {rounds} rounds.
+In the end it had seen {count} networks, for {hours:.1f} CPU hours (by where they are
+from: {origins}); of held-out ones its Kendall tau is {tau:.2f}. What is shown of a
+search is the best of its finds, one a round, by that last oracle (`predicted`,
+validation images after the short training).
 
 {gains}
 

@@ -1,9 +1,10 @@
 """Accuracies predicted from those of networks that were trained, with their doubt.
 
-A Gaussian process on what each stage of a network holds: a smooth function, and noise
-for the trainings. It learns minus the logarithm of the error rate, which tells good
+A Gaussian process on what each stage of a network holds: a line, what is smooth beside
+it, and noise for the trainings. It learns minus the logarithm of the error rate, which tells good
 networks apart as finely as bad ones. A ridge and trees on the same features rank
-networks of NAS-Bench-Macro worse (benchmarks/fitted_predictor.py).
+networks of NAS-Bench-Macro worse, and so does the process without its line where few
+were trained (benchmarks/fitted_predictor.py).
 """
 
 import csv
@@ -31,6 +32,7 @@ _FOLDS = 5
 _STAGES = 9
 _TUNED = 400  # networks by which the kernel's scales are found: the time is their cube
 _LEAST_ERROR = 1e-4
+_NOISE = (0.02, 10)  # shares of the variance: no two trainings of a network are alike
 _NOTHING = 1e-9  # what rounding makes of a deviation of 0
 
 Floats = NDArray[np.float64]
@@ -159,7 +161,12 @@ class Model:
 
     def __init__(self, networks: Sequence[Network], accuracy: Floats) -> None:
         from sklearn.gaussian_process import GaussianProcessRegressor
-        from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+        from sklearn.gaussian_process.kernels import (
+            RBF,
+            ConstantKernel,
+            DotProduct,
+            WhiteKernel,
+        )
 
         rows = features(networks)
         self._mean, deviation = rows.mean(0), rows.std(0)
@@ -167,8 +174,10 @@ class Model:
         varies = deviation > _NOTHING
         self._deviation = np.where(varies, deviation, 1.0)
         inputs, error = self._scaled(rows), np.maximum(1 - accuracy, _LEAST_ERROR)
-        length = np.sqrt(max(int(varies.sum()), 1))
-        kernel: Any = ConstantKernel() * RBF(length) + WhiteKernel(0.1)
+        count = max(int(varies.sum()), 1)
+        smooth = ConstantKernel() * RBF(np.sqrt(count))
+        line = ConstantKernel(1 / count) * DotProduct(0, sigma_0_bounds="fixed")
+        kernel: Any = smooth + line + WhiteKernel(0.1, _NOISE)
         self._process = GaussianProcessRegressor(kernel, normalize_y=True)
         with warnings.catch_warnings(), one_thread():
             # A scale at its bound: a part of the kernel that these networks lack.
