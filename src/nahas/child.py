@@ -5,10 +5,11 @@ keeps that from the command.
 """
 
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ class Child:
 
 
 def start(log: Path, work: Callable[..., None], *arguments: Any) -> Child:
-    """A process that does `work(send, *arguments)`.
+    """A process that does `work(send, *arguments)`, and ends with this one.
 
     `send` is a function, and what it is called with is received. An exception that the
     work raises arrives as a `Failure`.
@@ -79,6 +80,7 @@ def _run(
     log: Path, work: Callable[..., None], arguments: tuple[Any, ...], pipe: Connection
 ) -> None:
     """Runs in the child."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         with log.open("ab") as file:
             os.dup2(file.fileno(), 1)
@@ -88,3 +90,11 @@ def _run(
         text = " ".join(str(error).split())
         ours = type(error).__module__.startswith("nahas.")
         pipe.send(Failure(text if ours else f"{type(error).__name__}: {text}"))
+
+
+def _end_with_parent() -> None:
+    """Ends this process where its parent was killed: nobody would have its answer."""
+    parent = parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
