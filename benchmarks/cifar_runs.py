@@ -34,7 +34,7 @@ PROXY = (
     "training.learning_rate=0.05",
 )  # fmt: skip
 """Of a multi-trial search: what a training of each network is."""
-FINAL = ("final.epochs=6", "final.operations=0", "final.crop=2", "final.batch=64")
+FINAL = ("final.epochs=4", "final.operations=0", "final.crop=2", "final.batch=64")
 """Of what was found and of its rivals."""
 
 
