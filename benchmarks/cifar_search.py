@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from cifar_picture import picture
 from cifar_runs import (
     FINAL,
     RESOLUTION,
@@ -44,6 +45,7 @@ from scipy import stats
 
 from nahas.accelerator.cost_model import evaluate
 from nahas.accelerator.grid import BASELINE
+from nahas.plots import png
 from nahas.search_space.lower import lower
 from nahas.search_space.network import Network
 from nahas.search_space.network_spaces import NETWORK_SPACES
@@ -193,7 +195,7 @@ def placed(
             "search": name, "on": on,
             "predicted, %":
                 f"{100 * found[name]['predicted']:.1f}" if name in found else "",
-            "accuracy, %": f"{100 * accuracy.mean():.2f}{interval(accuracy)}",
+            "accuracy, %": f"{100 * accuracy.mean():.2f}", "±": interval(accuracy),
             "seeds": len(accuracy), "int8, %": f"{100 * int8:.2f}",
             "latency, ms": f"{cost['latency_ms']:.3f}",
             "energy, mJ": f"{cost['energy_mj']:.3f}",
@@ -211,7 +213,7 @@ def interval(accuracy: NDArray[np.float64]) -> str:
     if count == 1:
         return ""
     half = stats.t.ppf(0.975, count - 1) * accuracy.std(ddof=1) / np.sqrt(count)
-    return f" ± {100 * half:.2f}"
+    return f"{100 * half:.2f}"
 
 
 def gain(
@@ -242,12 +244,13 @@ def gain(
 def write(
     rows: Sequence[Found], gains: Sequence[Found], arguments: argparse.Namespace
 ) -> None:
-    """The tables and the page."""
+    """The tables, the picture and the page."""
     tables = {}
     for name, asked in (("summary", rows), ("gains", gains)):
         titles, cells = tuple(asked[0]), [tuple(row.values()) for row in asked]
         write_csv(RESULTS / f"{name}.csv", titles, cells)
         tables[name] = table(titles, cells)
+    (RESULTS / "finds.png").write_bytes(png(picture(rows, RIVAL)))
     short = pd.read_csv(SHORT)
     (RESULTS / "README.md").write_text(_PAGE.format(
         command=command(), **tables, target=TARGET_MS, trials=TRIALS,
@@ -268,6 +271,8 @@ _PAGE = """\
 Remade by
 
     {command}
+
+![Accuracy against latency and energy](finds.png)
 
 {summary}
 
@@ -292,10 +297,10 @@ validation images after the short training).
 {gains}
 
 Final trainings: {final}; {seeds} seeds where the comparison is with EfficientNet-B0,
-one for the others. Intervals are of 95 % over the seeds, Student's and Welch's. int8 is
-the accuracy of the exported TFLite files, quantized after the training, on the same
-test images. Energy is that of a pair as it was found, or on the baseline where that is
-what was searched for.
+one for the others. Intervals (`±`, and in the picture bars) are of 95 % over the seeds,
+Student's and Welch's. int8 is the accuracy of the exported TFLite files, quantized
+after the training, on the same test images. Energy is that of a pair as it was found,
+or on the baseline where that is what was searched for.
 
 {made}
 """
