@@ -136,19 +136,34 @@ def chosen(name: str, finds: Sequence[Found]) -> Found:
     return max(rows, key=lambda row: row["predicted"])
 
 
-def in_rounds(data: str, workers: int) -> dict[str, Found]:
-    """What each search found, while the oracle learned from all of them."""
+def in_rounds(data: str, workers: int) -> dict[str, list[Found]]:
+    """What each search found in each round, as the oracle learned from all of them."""
     for space, count in DRAWN.items():
         train_shortly(drawn(space, count), space, SHORT, data, workers)
     finds: dict[str, list[Found]] = {name: [] for name in SEARCHES}
     for round in range(1, ROUNDS + 1):
         jobs = [partial(searched, *asked, round=round) for asked in SEARCHES.values()]
         for name, row in zip(SEARCHES, at_once(jobs, workers), strict=True):
-            finds[name] += [row] if row else []
+            finds[name] += [{**row, "round": round}] if row else []
         texts = dict.fromkeys(row["network"] for rows in finds.values() for row in rows)
         networks = [Network.parse(text) for text in texts]
         train_shortly(networks, f"round {round}", SHORT, data, workers)
-    return {name: chosen(name, rows) for name, rows in finds.items()}
+    return finds
+
+
+def as_trained(finds: Mapping[str, Sequence[Found]]) -> list[dict[str, str]]:
+    """How a round's finds were predicted, and what they had when they were trained."""
+    short = pd.read_csv(SHORT).groupby("network").accuracy.mean()
+    rows = pd.DataFrame([row for found in finds.values() for row in found])
+    rows["trained"] = rows.network.map(short)
+    means = 100 * rows.groupby("round")[["predicted", "trained"]].mean()
+    return [
+        {
+            "round": str(row.Index), "predicted, %": f"{row.predicted:.1f}",
+            "trained, %": f"{row.trained:.1f}",
+        }
+        for row in means.itertuples()
+    ]  # fmt: skip
 
 
 def main() -> None:
@@ -158,7 +173,8 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
     data, workers = images(arguments.data), arguments.workers
-    found = in_rounds(data, workers)
+    finds = in_rounds(data, workers)
+    found = {name: chosen(name, rows) for name, rows in finds.items()}
     networks = {name: row["network"] for name, row in found.items()}
     networks[RIVAL] = str(PUBLISHED[RIVAL])
     order = [*MOST_SEEDS, *(name for name in networks if name not in MOST_SEEDS)]
@@ -169,7 +185,7 @@ def main() -> None:
     trained = dict(zip(order, finals, strict=True))
     rows = [row for name in networks for row in placed(name, found, trained[name])]
     gains = [gain(name, rows, trained) for name in MOST_SEEDS[1:]]
-    write(rows, gains, arguments)
+    write(rows, gains, as_trained(finds), arguments)
 
 
 def placed(
@@ -242,11 +258,12 @@ def gain(
 
 
 def write(
-    rows: Sequence[Found], gains: Sequence[Found], arguments: argparse.Namespace
-) -> None:
+    rows: Sequence[Found], gains: Sequence[Found], rounds: Sequence[Found],
+    arguments: argparse.Namespace,
+) -> None:  # fmt: skip
     """The tables, the picture and the page."""
     tables = {}
-    for name, asked in (("summary", rows), ("gains", gains)):
+    for name, asked in (("summary", rows), ("gains", gains), ("rounds", rounds)):
         titles, cells = tuple(asked[0]), [tuple(row.values()) for row in asked]
         write_csv(RESULTS / f"{name}.csv", titles, cells)
         tables[name] = table(titles, cells)
@@ -255,7 +272,7 @@ def write(
     (RESULTS / "README.md").write_text(_PAGE.format(
         command=command(), **tables, target=TARGET_MS, trials=TRIALS,
         resolution=RESOLUTION, width=WIDTH, final=", ".join(FINAL),
-        seeds=arguments.seeds, recipe=recipe(), rounds=ROUNDS, within=WITHIN_MS,
+        seeds=arguments.seeds, recipe=recipe(), searched=ROUNDS, within=WITHIN_MS,
         origins=", ".join(f"{n} {o}" for o, n in short["from"].value_counts().items()),
         count=len(short), hours=short.seconds.sum() / 3600,
         tau=Fitted(str(SHORT)).quality.tau,
@@ -288,11 +305,16 @@ the same limits.
 
 The oracle of all is `fitted:` on short trainings (short.csv; {recipe}): of networks
 that were drawn from the spaces among those of at most {within} ms on the baseline, the
-spaces' references among them, and of what the searches found by it in {rounds} rounds.
-In the end it had seen {count} networks, for {hours:.1f} CPU hours (by where they are
+spaces' references among them, and of what the searches found by it in {searched}
+rounds. In the end it had seen {count} networks, for {hours:.1f} CPU hours (by where they are
 from: {origins}); of held-out ones its Kendall tau is {tau:.2f}. What is shown of a
 search is the best of its finds, one a round, by that last oracle (`predicted`,
 validation images after the short training).
+
+A search finds what its oracle overrates: these are means of a round's finds, as they
+were predicted and as they were then trained.
+
+{rounds}
 
 {gains}
 
