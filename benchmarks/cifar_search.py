@@ -306,9 +306,9 @@ the same limits.
 The oracle of all is `fitted:` on short trainings (short.csv; {recipe}): of networks
 that were drawn from the spaces among those of at most {within} ms on the baseline, the
 spaces' references among them, and of what the searches found by it in {searched}
-rounds. In the end it had seen {count} networks, for {hours:.1f} CPU hours (by where they are
-from: {origins}); of held-out ones its Kendall tau is {tau:.2f}. What is shown of a
-search is the best of its finds, one a round, by that last oracle (`predicted`,
+rounds. In the end it had seen {count} networks, for {hours:.1f} CPU hours (by where
+they are from: {origins}); of held-out ones its Kendall tau is {tau:.2f}. What is shown
+of a search is the best of its finds, one a round, by that last oracle (`predicted`,
 validation images after the short training).
 
 A search finds what its oracle overrates: these are means of a round's finds, as they

@@ -1,10 +1,10 @@
 """Accuracies predicted from those of networks that were trained, with their doubt.
 
 A Gaussian process on what each stage of a network holds: a line, what is smooth beside
-it, and noise for the trainings. It learns minus the logarithm of the error rate, which tells good
-networks apart as finely as bad ones. A ridge and trees on the same features rank
-networks of NAS-Bench-Macro worse, and so does the process without its line where few
-were trained (benchmarks/fitted_predictor.py).
+it, and noise for the trainings. It learns minus the logarithm of the error rate, which
+tells good networks apart as finely as bad ones. A ridge and trees on the same features
+rank networks of NAS-Bench-Macro worse, and so does the process without its line where
+few were trained (benchmarks/fitted_predictor.py).
 """
 
 import csv
