@@ -136,7 +136,7 @@ def _final(deployed: str, seed: int, data: str, kept_in: Path) -> dict[str, Any]
         )  # fmt: skip
         [exported] = nahas("export", str(next(folder.glob("*/seed*"))), log=log)
         print(name, row["accuracy"], exported["int8_accuracy"], flush=True)
-        wanted = ("network", "deployed", "seed", "accuracy")
+        wanted = ("network", "deployed", "seed", "accuracy", "validation_accuracy")
         return {name: row[name] for name in wanted} | {
             "int8": exported["int8_accuracy"]
         }

@@ -60,7 +60,7 @@ TARGET_MS = 0.31
 WITHIN = ("--max-latency-ms", str(TARGET_MS), "--max-area-mm2", "39.86")
 DRAWN = {"s3": 16, "s2": 6, "s1": 6}
 """Networks of each space that are trained shortly at first."""
-ROUNDS = 3
+ROUNDS = 4
 TRIALS = 300
 SHORT = RESULTS / "short.csv"
 SEARCHES = {
