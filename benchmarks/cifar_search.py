@@ -15,32 +15,33 @@ Interrupted, it goes on where it stopped. The figures go to results/cifar_search
 
 import argparse
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from cifar_picture import picture
-from cifar_runs import (
-    FINAL,
-    RESOLUTION,
-    RUNS,
-    SIZE,
-    WIDTH,
-    at_once,
-    images,
-    kept,
-    machines,
-    nahas,
-    retrained,
-    run,
-    settings,
+from cifar_rounds import (
+    FOLDER,
+    MOST_SEEDS,
+    RESULTS,
+    RIVAL,
+    ROUNDS,
+    SEARCHES,
+    SHORT,
+    SHORTLISTED,
+    TARGET_MS,
+    TRIALS,
+    WITHIN,
+    Found,
+    as_trained,
+    in_rounds,
+    shortlist,
 )
-from cifar_short import WITHIN_MS, drawn, recipe
-from cifar_short import train as train_shortly
+from cifar_runs import FINAL, RESOLUTION, WIDTH, images, machines, nahas, retrained
+from cifar_short import WITHIN_MS, recipe
 from numpy.typing import NDArray
-from page import ROOT, command, made_with, table, write_csv
+from page import command, made_with, table, write_csv
 from scipy import stats
 
 from nahas.accelerator.cost_model import evaluate
@@ -48,122 +49,8 @@ from nahas.accelerator.grid import BASELINE
 from nahas.plots import png
 from nahas.search_space.lower import lower
 from nahas.search_space.network import Network
-from nahas.search_space.network_spaces import NETWORK_SPACES
 from nahas.search_space.published import PUBLISHED
 from nahas.train.fitted import Fitted
-
-RESULTS = ROOT / "results" / "cifar_search"
-FOLDER = RUNS / "search"
-RIVAL = "EfficientNetB0"
-TARGET_MS = 0.31
-"""EfficientNet-B0's on the fastest accelerator for it, in round figures."""
-WITHIN = ("--max-latency-ms", str(TARGET_MS), "--max-area-mm2", "39.86")
-DRAWN = {"s3": 16, "s2": 6, "s1": 6}
-"""Networks of each space that are trained shortly at first."""
-ROUNDS = 4
-TRIALS = 300
-SHORT = RESULTS / "short.csv"
-SEARCHES = {
-    f"{space}{' tailored' * tailored}, {mode}": (space, tailored, mode)
-    for space, tailored in (("s1", 0), ("s2", 0), ("s3", 0), ("s3", 1))
-    for mode in ("fixed", "joint")
-} | {"s3, least energy": ("s3", 0, "energy")}
-MOST_SEEDS = (RIVAL, "s3, fixed", "s3, joint", "s3, least energy")
-"""Trained with all seeds; the others with one."""
-
-Found = Mapping[str, Any]
-
-
-def searched(space: str, tailored: int, mode: str, *, round: int) -> Found:
-    """The best pair of a search by a round's oracle; empty if none keeps the limits."""
-    name = f"{space}-{'tailored-' * tailored}{mode}"
-    folder = FOLDER / f"round{round}" / name
-    log = folder / "commands.txt"
-
-    def search() -> Found:
-        words = [*(["--tailor", "baseline"] * tailored), *settings("search.seed=0")]
-        floor = None
-        if mode == "energy":
-            [floor] = predicted([reference(space)])
-            words += ["--minimise", "energy", "--min-accuracy", str(floor)]
-        else:
-            words += ["--mode", mode, *settings(f"reward.latency_ms={TARGET_MS}")]
-        run(
-            "search", "--space", space, "--accuracy", f"fitted:{SHORT}",
-            "--controller", "guided", "--trials", str(TRIALS), *WITHIN, *words,
-            "--workers", "0", "--folder", str(folder / "study"), log=log,
-        )  # fmt: skip
-        best = nahas("status", str(folder / "study"), log=log)["best"]
-        if best is None:
-            return {}
-        wanted = ("network", "accelerator", "latency_ms", "energy_mj", "area_mm2")
-        return {name: best[name] for name in wanted} | {"predicted": best["accuracy"]}
-
-    asked = [*SIZE, *WITHIN, str(TRIALS), recipe(), str(DRAWN)]
-    return dict(kept(RESULTS / "found" / f"{name}-{round}.json", asked, search))
-
-
-def reference(space: str) -> Network:
-    """EfficientNet-B0's like in a space, without squeezing and swish."""
-    asked = NETWORK_SPACES[space]()
-    assert asked.reference is not None
-    found: Network = asked.decode(np.array(asked.reference))
-    return found
-
-
-def predicted(networks: Sequence[Network]) -> list[float]:
-    """By all that is trained shortly until now."""
-    found: list[float] = Fitted(str(SHORT)).evaluate(networks).accuracy.tolist()
-    return found
-
-
-def chosen(name: str, finds: Sequence[Found]) -> Found:
-    """Of a search's finds in all rounds, the best by the last oracle.
-
-    Raises:
-        RuntimeError: If it found nothing that keeps its limits.
-    """
-    if not finds:
-        raise RuntimeError(f"{name}: nothing was found that keeps the limits.")
-    worth = predicted([Network.parse(row["network"]) for row in finds])
-    rows = [{**row, "predicted": p} for row, p in zip(finds, worth, strict=True)]
-    space, _, mode = SEARCHES[name]
-    if mode == "energy":
-        [floor] = predicted([reference(space)])
-        enough = [row for row in rows if row["predicted"] >= floor]
-        if enough:
-            return min(enough, key=lambda row: row["energy_mj"])
-    return max(rows, key=lambda row: row["predicted"])
-
-
-def in_rounds(data: str, workers: int) -> dict[str, list[Found]]:
-    """What each search found in each round, as the oracle learned from all of them."""
-    for space, count in DRAWN.items():
-        train_shortly(drawn(space, count), space, SHORT, data, workers)
-    finds: dict[str, list[Found]] = {name: [] for name in SEARCHES}
-    for round in range(1, ROUNDS + 1):
-        jobs = [partial(searched, *asked, round=round) for asked in SEARCHES.values()]
-        for name, row in zip(SEARCHES, at_once(jobs, workers), strict=True):
-            finds[name] += [{**row, "round": round}] if row else []
-        texts = dict.fromkeys(row["network"] for rows in finds.values() for row in rows)
-        networks = [Network.parse(text) for text in texts]
-        train_shortly(networks, f"round {round}", SHORT, data, workers)
-    return finds
-
-
-def as_trained(finds: Mapping[str, Sequence[Found]]) -> list[dict[str, str]]:
-    """How a round's finds were predicted, and what they had when they were trained."""
-    short = pd.read_csv(SHORT).groupby("network").accuracy.mean()
-    rows = pd.DataFrame([row for found in finds.values() for row in found])
-    rows["trained"] = rows.network.map(short)
-    means = 100 * rows.groupby("round")[["predicted", "trained"]].mean()
-    return [
-        {
-            "round": str(row.Index), "predicted, %": f"{row.predicted:.1f}",
-            "trained, %": f"{row.trained:.1f}",
-        }
-        for row in means.itertuples()
-    ]  # fmt: skip
 
 
 def main() -> None:
@@ -174,7 +61,16 @@ def main() -> None:
     arguments = parser.parse_args()
     data, workers = images(arguments.data), arguments.workers
     finds = in_rounds(data, workers)
-    found = {name: chosen(name, rows) for name, rows in finds.items()}
+    lists = {name: shortlist(name, finds) for name in SEARCHES}
+    texts = [row["network"] for rows in lists.values() for row in rows]
+    firsts = retrained(
+        [(text, 1) for text in texts], data, RESULTS / "trained", workers=workers
+    )
+    held = {row["deployed"]: row["validation_accuracy"] for [row] in firsts}
+    found = {
+        name: max(rows, key=lambda row: held[row["network"]])
+        for name, rows in lists.items()
+    }
     networks = {name: row["network"] for name, row in found.items()}
     networks[RIVAL] = str(PUBLISHED[RIVAL])
     order = [*MOST_SEEDS, *(name for name in networks if name not in MOST_SEEDS)]
@@ -258,12 +154,12 @@ def gain(
 
 
 def write(
-    rows: Sequence[Found], gains: Sequence[Found], rounds: Sequence[Found],
+    rows: Sequence[Found], gains: Sequence[Found], searches: Sequence[Found],
     arguments: argparse.Namespace,
 ) -> None:  # fmt: skip
     """The tables, the picture and the page."""
     tables = {}
-    for name, asked in (("summary", rows), ("gains", gains), ("rounds", rounds)):
+    for name, asked in (("summary", rows), ("gains", gains), ("searches", searches)):
         titles, cells = tuple(asked[0]), [tuple(row.values()) for row in asked]
         write_csv(RESULTS / f"{name}.csv", titles, cells)
         tables[name] = table(titles, cells)
@@ -272,7 +168,8 @@ def write(
     (RESULTS / "README.md").write_text(_PAGE.format(
         command=command(), **tables, target=TARGET_MS, trials=TRIALS,
         resolution=RESOLUTION, width=WIDTH, final=", ".join(FINAL),
-        seeds=arguments.seeds, recipe=recipe(), searched=ROUNDS, within=WITHIN_MS,
+        seeds=arguments.seeds, recipe=recipe(), rounds=ROUNDS, within=WITHIN_MS,
+        shortlisted=SHORTLISTED,
         origins=", ".join(f"{n} {o}" for o, n in short["from"].value_counts().items()),
         count=len(short), hours=short.seconds.sum() / 3600,
         tau=Fitted(str(SHORT)).quality.tau,
@@ -305,16 +202,18 @@ the same limits.
 
 The oracle of all is `fitted:` on short trainings (short.csv; {recipe}): of networks
 that were drawn from the spaces among those of at most {within} ms on the baseline, the
-spaces' references among them, and of what the searches found by it in {searched}
+spaces' references among them, and of what the searches found by it in {rounds}
 rounds. In the end it had seen {count} networks, for {hours:.1f} CPU hours (by where
-they are from: {origins}); of held-out ones its Kendall tau is {tau:.2f}. What is shown
-of a search is the best of its finds, one a round, by that last oracle (`predicted`,
-validation images after the short training).
+they are from: {origins}); of held-out ones its Kendall tau is {tau:.2f}. A search
+shows the best of its finds by that last oracle (`predicted`, validation images after
+the short training), or of the finds of a search of less freedom in its space; where
+several seeds are trained, of the best {shortlisted} the one with more validation images
+right after its first final training.
 
-A search finds what its oracle overrates: these are means of a round's finds, as they
-were predicted and as they were then trained.
+A search finds what its oracle overrates: these are its finds, one a round, as they were
+predicted and as they were then trained shortly (means, and the best).
 
-{rounds}
+{searches}
 
 {gains}
 
