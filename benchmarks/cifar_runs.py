@@ -89,10 +89,10 @@ def kept(path: Path, asked: Sequence[str], make: Callable[[], Any]) -> Any:
     return row["found"]
 
 
-def machines(folder: Path) -> str:
-    """On which machines what is kept under a folder was found."""
+def machines(folder: Path, *others: str) -> str:
+    """On which machines what is kept under a folder was found, and on which others."""
     rows = (json.loads(path.read_text()) for path in folder.rglob("*.json"))
-    return " and ".join(sorted({row["machine"] for row in rows}))
+    return " and ".join(sorted({*others, *(row["machine"] for row in rows)}))
 
 
 def at_once(jobs: Sequence[Callable[[], Any]], count: int) -> list[Any]:

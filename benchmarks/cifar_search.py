@@ -174,7 +174,8 @@ def write(
         count=len(short), hours=short.seconds.sum() / 3600,
         tau=Fitted(str(SHORT)).quality.tau,
         made=made_with(
-            "keras", "tensorflow", "numpy", seed=0, machine=machines(RESULTS)
+            "keras", "tensorflow", "numpy", seed=0,
+            machine=machines(RESULTS, *short.machine),
         ),
     ))  # fmt: skip
 
