@@ -67,6 +67,7 @@ def test_the_interpreter_has_the_accuracy_that_is_reported(exported, images):
     assert found["int8_accuracy"] == pytest.approx(found["accuracy"], abs=0.1)
 
 
+@pytest.mark.slow  # several exports, each a process
 def test_a_tuned_training_is_exported_from_its_tuned_weights(images, tmp_path):
     import keras
 
@@ -132,6 +133,7 @@ def test_the_command_tables_what_it_wrote(training, tmp_path, capsys):
     assert f"{own / 'model.keras'}: " in printed
 
 
+@pytest.mark.slow  # several exports, each a process
 def test_an_export_keeps_what_was_measured_of_other_files(training, tmp_path):
     whole = export(training, tmp_path, BASELINE, Platform(), ("keras", "tflite"))
     again = export(training, tmp_path, BASELINE, Platform(), ("keras",))
