@@ -202,8 +202,8 @@ def held(folder: Path) -> Iterator[None]:
     """A training's folder, for this process alone.
 
     Raises:
-        FinalTrainingError: If another holds it, and goes on to: a child whose parent
-            was killed ends at once.
+        FinalTrainingError: If another holds it, and does after some seconds, in which
+            the child of a parent that was killed has ended.
     """
     lock = FileLock(folder / "lock", timeout=_LOCK_SECONDS)
     try:

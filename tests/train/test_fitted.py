@@ -237,3 +237,20 @@ def test_threads_do_not_change_a_prediction(tmp_path):
         for n in ("1", "2")
     ]  # fmt: skip
     assert said[0] == said[1]
+
+
+def test_a_line_leads_beyond_what_was_trained():
+    """The truth is one. Where few were trained, and with noise, a process that is only
+    smooth takes all that is unlike them for the mean: its mean tau here is below 0.
+    """
+    known = sorted(networks(300, 0), key=worth)
+    worse, best = known[:150], known[-40:]
+    truth = [worth(network) for network in best]
+    taus = []
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        some = [worse[row] for row in rng.permutation(len(worse))[:25]]
+        accuracy = [worth(network) for network in some] + rng.normal(0, 0.004, 25)
+        predicted, _ = Model(some, accuracy)(best)
+        taus.append(kendalltau(predicted, truth).statistic)
+    assert np.mean(taus) > 0.15
