@@ -52,7 +52,6 @@ def searched(space: str, tailored: int, mode: str, *, round: int) -> Found:
 
     def search() -> Found:
         words = [*(["--tailor", "baseline"] * tailored), *settings("search.seed=0")]
-        floor = None
         if mode == "energy":
             [floor] = predicted([reference(space)])
             words += ["--minimise", "energy", "--min-accuracy", str(floor)]
@@ -131,7 +130,7 @@ def in_rounds(data: str, workers: int) -> dict[str, list[Found]]:
     for round in range(1, ROUNDS + 1):
         jobs = [partial(searched, *asked, round=round) for asked in SEARCHES.values()]
         for name, row in zip(SEARCHES, at_once(jobs, workers), strict=True):
-            finds[name] += [{**row, "round": round}] if row else []
+            finds[name] += [row] if row else []
         texts = dict.fromkeys(row["network"] for rows in finds.values() for row in rows)
         networks = [Network.parse(text) for text in texts]
         train_shortly(networks, f"round {round}", SHORT, data, workers)

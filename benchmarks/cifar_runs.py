@@ -137,9 +137,8 @@ def _final(deployed: str, seed: int, data: str, kept_in: Path) -> dict[str, Any]
         [exported] = nahas("export", str(next(folder.glob("*/seed*"))), log=log)
         print(name, row["accuracy"], exported["int8_accuracy"], flush=True)
         wanted = ("network", "deployed", "seed", "accuracy", "validation_accuracy")
-        return {name: row[name] for name in wanted} | {
-            "int8": exported["int8_accuracy"]
-        }
+        found = {key: row[key] for key in wanted}
+        return found | {"int8": exported["int8_accuracy"]}
 
     return dict(kept(kept_in / f"{name}.json", [*SIZE, *FINAL], train))
 
