@@ -2,9 +2,9 @@
 
     python benchmarks/training_speed.py
 
-A final training is timed beside a plain `model.fit` of the same model on arrays, and
-batches beside Keras' own preprocessing layers in a tf.data pipeline, with the same
-augmentation as far as Keras has it; pictures in files beside
+A final training is timed beside a plain `model.fit` of the same model, on arrays and on
+the same batches; batches beside Keras' own preprocessing layers in a tf.data pipeline,
+with the same augmentation as far as Keras has it; pictures in files beside
 `keras.utils.image_dataset_from_directory`. Each measurement has a process of its own.
 Then a worker of a search trains a hundred different networks, and its memory is read
 after each. Images are random: none is learned from. The figures go to
@@ -12,12 +12,9 @@ results/training_speed/.
 """
 
 import argparse
-import json
 import multiprocessing
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +23,10 @@ from typing import Any
 
 import numpy as np
 from page import ROOT, command, cores, made_with, table, write_csv
+from worker_memory import memory
 
+from nahas.accelerator.quiet import quiet_import
+from nahas.controller.pool import thread_limits
 from nahas.search_space.published import PUBLISHED
 from nahas.train import fit
 from nahas.train.batches import batches_class
@@ -45,7 +45,6 @@ PLAIN = FinalRecipe(
 )  # fmt: skip
 AUGMENTED = FinalRecipe(epochs=EPOCHS, batch=BATCH, operations=1, ema=0.99)
 PICTURES, LARGE = 256, 224
-TRAININGS = 100
 SEED = 0
 """Of Keras' own pipelines, which want one."""
 
@@ -82,28 +81,35 @@ def nahas_training(name: str, recipe: FinalRecipe, seed: int) -> float:
     return per_second(np.diff(marks).tolist())
 
 
-def keras_training(name: str, seed: int) -> float:
-    """Of `model.fit` on arrays of floats, SGD with momentum, as its guide has it."""
-    fit.prepare(1)
-    fit.seed_everything(SEED)
-    import keras
+def keras_training(name: str, seed: int, recipe: FinalRecipe | None = None) -> float:
+    """Of `model.fit` with SGD and momentum, as Keras' guide has it.
 
+    On arrays of floats; of a recipe, on its batches, which nahas makes.
+    """
+    with quiet_import():
+        import keras
+
+    keras.utils.set_random_seed(SEED)
     data = dataset(seed)
     network = PUBLISHED[name].proxy(RESOLUTION, CLASSES, width=WIDTH)
     model = build_model(network)
     model.compile(
         keras.optimizers.SGD(0.05, momentum=0.9),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        keras.losses.CategoricalCrossentropy(from_logits=True),
     )
     marks = [time.process_time()]
     mark = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda *_: marks.append(time.process_time())
     )
-    images = fit.Scaling.of(data.train.images)(data.train.images)
-    model.fit(
-        images, data.train.labels, batch_size=BATCH, epochs=EPOCHS, verbose=0,
-        callbacks=[mark],
-    )  # fmt: skip
+    scaling = fit.Scaling.of(data.train.images)
+    if recipe is None:
+        images = scaling(data.train.images)
+        labels = keras.utils.to_categorical(data.train.labels, CLASSES)
+        inputs: Any = images, labels
+    else:
+        inputs = (batches_class()(data.train, scaling, CLASSES, recipe, seed=seed),)
+    batch = BATCH if recipe is None else None
+    model.fit(*inputs, batch_size=batch, epochs=EPOCHS, verbose=0, callbacks=[mark])
     return per_second(np.diff(marks).tolist())
 
 
@@ -120,11 +126,11 @@ def nahas_batches(seed: int) -> float:
 
 def keras_batches(seed: int) -> float:
     """Of the same by Keras' layers, in a tf.data pipeline with one thread."""
-    fit.prepare(1)
-    fit.seed_everything(SEED)
-    import keras
+    with quiet_import():
+        import keras
     import tensorflow as tf
 
+    keras.utils.set_random_seed(SEED)
     data = dataset(seed)
     layers = [
         keras.layers.RandomTranslation(4 / RESOLUTION, 4 / RESOLUTION, "constant"),
@@ -172,10 +178,10 @@ def nahas_pictures(folder: str) -> float:
 
 def keras_pictures(folder: str) -> float:
     """Of the same by Keras' own reader of folders."""
-    fit.prepare(1)
-    fit.seed_everything(SEED)
-    import keras
+    with quiet_import():
+        import keras
 
+    keras.utils.set_random_seed(SEED)
     found = keras.utils.image_dataset_from_directory(
         folder, image_size=(LARGE, LARGE), batch_size=32, crop_to_aspect_ratio=True,
         verbose=False,
@@ -198,7 +204,7 @@ def rates(seed: int, folder: str) -> Iterator[tuple[str, Rate, Rate]]:
         yield (
             f"training of {name}, augmented, EMA",
             lambda name=name: nahas_training(name, AUGMENTED, seed),
-            lambda name=name: keras_training(name, seed),
+            lambda name=name: keras_training(name, seed, AUGMENTED),
         )
     yield "augmented batches", lambda: nahas_batches(seed), lambda: keras_batches(seed)
     yield (
@@ -213,62 +219,12 @@ def measure(number: int, which: int, seed: int, folder: str) -> float:
     return list(rates(seed, folder))[number][1 + which]()
 
 
-def memory(seed: int) -> list[float]:
-    """MB of a worker after each of a hundred trainings of different networks."""
-    with tempfile.TemporaryDirectory() as folder:
-        found = subprocess.run(
-            [sys.executable, __file__, "--worker", folder, "--seed", str(seed)],
-            check=True, capture_output=True, text=True,
-        )  # fmt: skip
-        return [float(word) for word in json.loads(found.stdout.splitlines()[-1])]
-
-
-def worker(folder: Path, seed: int) -> None:
-    """Searches at random with one worker, and prints that process's memory."""
-    import nahas as nh
-
-    seen: list[float] = []
-    known = 0
-
-    def look(state: Any) -> None:
-        nonlocal known
-        if state.trained > known:
-            known = state.trained
-            children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children")
-            sizes = [rss(int(pid)) for pid in children.read_text().split()]
-            seen.append(max(sizes, default=0.0))
-
-    nh.search(
-        nh.joint_space("s3"), nh.RandomSearch(),
-        nh.ProxyTraining("mnist5k", images=256), nh.Reward(), trials=TRAININGS,
-        seed=seed, folder=folder / "study", workers=1, window=2, progress=look,
-    )  # fmt: skip
-    print(json.dumps(seen))
-
-
-def rss(pid: int) -> float:
-    """MB of a process; 0 where it is gone."""
-    try:
-        text = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return 0.0
-    for line in text.splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) / 1e3
-    return 0.0
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--repeats", type=int, default=3, help="of which the median")
-    parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.worker is not None:
-        worker(arguments.worker, arguments.seed)
-        return
-    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ[name] = "1"
+    os.environ.update(thread_limits(1))
     context = multiprocessing.get_context("spawn")
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -328,10 +284,11 @@ Remade by
 Images a second of CPU, median of {repeats} processes of one thread each. Trainings are
 of networks at 32x32, a quarter of their width, in batches of 64; epochs after the
 first, with validation and the checkpoint at their ends, which the plain loop has not.
-That loop is `model.fit` on arrays of floats without any augmentation, in both rows of a
-network. Batches are of 32x32, shifted, mirrored and with one operation of RandAugment;
-Keras has the same as layers. Pictures are JPEG files of 500 x 375; Keras' own reader
-crops and resizes them too.
+That loop is `model.fit` as it comes: on arrays of floats, or, where images are
+augmented, on the very batches of ours, in a `PyDataset`, without an average of weights.
+Batches are of 32x32, shifted, mirrored and with one operation of RandAugment; Keras has
+the same as layers. Pictures are JPEG files of 500 x 375; Keras' own reader crops and
+resizes them too.
 
 ![Memory](memory.png)
 

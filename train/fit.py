@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from nahas.accelerator.quiet import quiet_import
 from nahas.accelerator.refusal import check_counts, wrong
+from nahas.train.allocator import keep_freed_memory
 from nahas.train.data import Images, Split
 from nahas.train.pictures import Pictures
 
@@ -113,6 +114,7 @@ def prepare(threads: int = 1) -> None:
     Raises:
         RuntimeError: If TensorFlow is at work already with other threads.
     """
+    keep_freed_memory()
     with quiet_import():
         import keras
 
