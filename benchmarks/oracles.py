@@ -3,8 +3,8 @@
     python benchmarks/oracles.py --data FOLDER [--only NAME ...]
     python benchmarks/oracles_report.py --data FOLDER
 
-The first trains and asks; what is answered is written in runs/oracles, a line a
-network, and nothing is asked twice; in the end it is kept in results/oracles/answers.
+The first trains and asks; each answer is kept in results/oracles/answers at once, and
+nothing is asked twice: interrupt it when you like.
 The second ranks the oracles by what is kept there. CIFAR-10 is read from the data
 folder. Oracles that train each network anew are asked for the first of the test
 networks alone; those with shared weights for more of them, and for some development
@@ -12,11 +12,11 @@ networks.
 """
 
 import argparse
-import json
+import csv
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -148,26 +148,27 @@ def main() -> None:
     development, test = read_truth(arguments.data)
     context = multiprocessing.get_context("spawn")
     for name in arguments.only or list(ORACLES):
-        asked, folder = ORACLES[name], RUNS / name.replace(" ", "_")
-        folder.mkdir(parents=True, exist_ok=True)
-        with context.Pool(1, maxtasksperchild=1) as pool:
-            pool.apply(prepare, (name, images, folder))
-        known = {row["network"] for row in answers(name)}
+        asked, known = ORACLES[name], answers(name)
         networks = [
             *development.networks[: asked.development],
             *test.networks[: asked.test],
         ]
-        left = [str(network) for network in networks if str(network) not in known]
+        left = [text for text in map(str, networks) if mark(text) not in known]
         print(f"{name}: {len(left)} of {len(networks)} networks to ask for", flush=True)
+        if not left:
+            continue
+        folder = RUNS / name.replace(" ", "_")
+        folder.mkdir(parents=True, exist_ok=True)
+        with context.Pool(1, maxtasksperchild=1) as pool:
+            pool.apply(prepare, (name, images, folder))
         jobs = [(name, images, folder, text) for text in left]
-        with (
-            context.Pool(arguments.jobs, maxtasksperchild=asked.at_once) as pool,
-            (folder / "answers.jsonl").open("a") as file,
-        ):
-            for row in pool.imap_unordered(answer, jobs):
-                file.write(json.dumps(row) + "\n")
-                file.flush()
-        keep(name, folder, set(map(str, networks)))
+        with context.Pool(arguments.jobs, maxtasksperchild=asked.at_once) as pool:
+            for text, answered, error in pool.imap_unordered(answer, jobs):
+                if error:
+                    print(f"{name}: {text}: {error}", flush=True)
+                else:
+                    known[mark(text)] = answered
+                    keep(name, folder, known)
 
 
 def prepare(name: str, images: str, folder: Path) -> None:
@@ -176,17 +177,12 @@ def prepare(name: str, images: str, folder: Path) -> None:
     ORACLES[name].make(images, folder)
 
 
-def answer(job: tuple[str, str, Path, str]) -> dict[str, Any]:
-    """What an oracle says of a network, and what it cost."""
+def answer(job: tuple[str, str, Path, str]) -> tuple[str, tuple[str, ...], str]:
+    """A network, what an oracle says of it and its seconds, and its error or ""."""
     name, images, folder, text = job
-    oracle = _oracle(name, images, folder)
-    found = oracle.evaluate([Network.parse(text)])
-    return {
-        "network": text,
-        "score": float(found.accuracy[0]),
-        "seconds": round(float(found.seconds[0]), 4),
-        "error": found.error[0],
-    }
+    found = _oracle(name, images, folder).evaluate([Network.parse(text)])
+    score, seconds = f"{found.accuracy[0]:.6g}", f"{found.seconds[0]:.3f}"
+    return text, (score, seconds), found.error[0]
 
 
 @lru_cache(maxsize=1)
@@ -200,28 +196,27 @@ def _first(asked: Naswot) -> NDArray[np.float32]:
     return fit.Scaling.of(train)(train[: asked.images])
 
 
-def answers(name: str) -> Iterator[dict[str, Any]]:
-    """What an oracle has said so far."""
-    file = RUNS / name.replace(" ", "_") / "answers.jsonl"
-    if file.exists():
-        yield from map(json.loads, file.read_text().splitlines())
+def answers(name: str) -> dict[str, tuple[str, ...]]:
+    """Scores and seconds that an oracle has told so far, by networks' hashes."""
+    if not kept_in(name).exists():
+        return {}
+    rows = csv.reader(kept_in(name).read_text().splitlines()[2:])
+    return {network: tuple(said) for network, *said in rows}
 
 
-def keep(name: str, folder: Path, networks: set[str]) -> None:
-    """Writes an oracle's answers for networks, by their hashes, in order.
+def keep(name: str, folder: Path, said: dict[str, tuple[str, ...]]) -> None:
+    """Writes what an oracle has said, in the order of the hashes.
 
     The first row, of no network, has the seconds before the first answer.
     """
     weights = folder / WEIGHTS
     before = SharedWeights.read(weights).seconds if weights.exists() else 0.0
-    rows = [
-        (mark(row["network"]), f"{row['score']:.6g}", f"{row['seconds']:.3f}")
-        for row in answers(name) if row["network"] in networks and not row["error"]
-    ]  # fmt: skip
+    draft = kept_in(name).with_suffix(".draft")
     write_csv(
-        kept_in(name), ("network", "score", "seconds"),
-        [("", "", f"{before:.1f}"), *sorted(rows)],
+        draft, ("network", "score", "seconds"),
+        [("", "", f"{before:.1f}"), *((one, *said[one]) for one in sorted(said))],
     )  # fmt: skip
+    draft.replace(kept_in(name))
 
 
 def kept_in(name: str) -> Path:
