@@ -3,8 +3,8 @@
 SGD with momentum rather than Adam, no metrics, and the optimizer's variables made
 before the first step: TensorFlow then traces the step once instead of twice. With
 TensorFlow's graph rewriting off as well, a new network of 16 blocks costs 2.4 CPU
-seconds before its second step instead of 7. Validation runs eagerly in few large
-batches, which needs no trace at all.
+seconds before its second step instead of 7. Validation runs eagerly, which needs no
+trace at all.
 """
 
 import time
@@ -22,7 +22,7 @@ from nahas.train.data import Images, Split
 from nahas.train.pictures import Pictures
 
 _SCALED = 2_000  # pictures whose mean and deviation are taken for all
-PIXELS_AT_ONCE = 250_000  # of a batch: all its layers are in memory at once
+_PIXELS_AT_ONCE = 25_000  # more take gigabytes, and are no faster
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +226,7 @@ def correct(model: Any, data: Split, scaling: Scaling) -> NDArray[np.bool_]:
     import keras
 
     right = np.empty(len(data), dtype=np.bool_)
-    batch = max(PIXELS_AT_ONCE // data.images.shape[1] ** 2, 16)
+    batch = max(_PIXELS_AT_ONCE // data.images.shape[1] ** 2, 16)
     for start in range(0, len(data), batch):
         part = slice(start, start + batch)
         images = keras.ops.convert_to_tensor(scaling(data.images[part]))

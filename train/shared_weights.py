@@ -21,6 +21,7 @@ from nahas.train import fit
 from nahas.train.data import Dataset, Split, fingerprint, load
 
 WEIGHTS = "weights.npz"
+_PIXELS_AT_ONCE = 250_000  # of a batch, each of which calibrates anew
 
 
 class SharedWeightsError(ValueError):
@@ -251,7 +252,7 @@ class _Opened:
         self._labels = held.labels[: self.count]
         self._first = scaling(data.train.images[: asked.calibration])
         images = scaling(held.images[: self.count])
-        most = fit.PIXELS_AT_ONCE // weights.fidelity.resolution**2 - len(self._first)
+        most = _PIXELS_AT_ONCE // weights.fidelity.resolution**2 - len(self._first)
         step = max(most, len(self._first))
         self._batches = [
             np.concatenate([self._first, images[start : start + step]])
