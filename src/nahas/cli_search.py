@@ -173,7 +173,7 @@ def _add_search(commands: Any) -> None:
         "--warm-start", nargs="+", metavar="FIRST",
         help="the first trials of a new study: published:NAME, a published network on "
         "the baseline accelerator (or the space's nearest one), or STUDY or STUDY=K, "
-        "the K best (default: 8) trials of a study over the same space",
+        "the K best (default: 8) trials of another study (or the nearest to them)",
     )  # fmt: skip
     search.add_argument(
         "--dry-run", action="store_true",

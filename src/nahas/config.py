@@ -75,8 +75,8 @@ class SearchConfig:
         window: Proposal i sees the results of 1 .. i - window.
         minutes: Ends the run after that many; None for no end.
         warm_start: What the first trials are: "published:NAME" for a published network
-            on the baseline accelerator, or the folder of a study over the same space,
-            "STUDY" or "STUDY=K", for its best trials.
+            on the baseline accelerator, or the folder of another study, "STUDY" or
+            "STUDY=K", for its best trials.
     """
 
     space: str = "s2"

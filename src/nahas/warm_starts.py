@@ -1,27 +1,30 @@
 """Warm starts: the words of `--warm-start` as the first choices of a search.
 
-`published:NAME` is a published network on the baseline accelerator, or the space's
-nearest network to it; `STUDY` or `STUDY=K` the best trials of another study over the
-same space.
+`published:NAME` is a published network on the baseline accelerator, `STUDY` or
+`STUDY=K` the best trials of another study. Of what the space does not hold the nearest
+is taken.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nahas.accelerator.grid import BASELINE
 from nahas.controller.description import describe
+from nahas.controller.rows import Record
 from nahas.controller.study import CONFIG, Study
 from nahas.controller.warm_start import WarmStart
 from nahas.decode import nearest
 from nahas.search_space.joint import PREFIX
 from nahas.search_space.nearest import distance, nearest_choices, sized_as
+from nahas.search_space.network import Network
 from nahas.search_space.published import PUBLISHED
-from nahas.search_space.space import SearchSpace
+from nahas.search_space.space import Knob, SearchSpace
 
 _PUBLISHED = "published:"
 _PLACE = "search.warm_start"
@@ -88,17 +91,8 @@ def _published(name: str, space: SearchSpace) -> tuple[tuple[int, ...], str]:
             f"`{_PUBLISHED}` must be followed by the name of a published network. "
             f"Received {name!r}.{guess} (in {_PLACE})."
         )
-    start = np.array([_on_baseline(knob.name, knob.values) for knob in space.knobs])
-    try:
-        choices = nearest_choices(space, PUBLISHED[name], start)
-    except AttributeError as error:  # not networks of our own
-        raise ValueError(
-            f"`{_PUBLISHED}{name}` needs a space of networks. Received {space.name} "
-            f"(in {_PLACE})."
-        ) from error
-    network = space.decode(choices).network
-    wanted = sized_as(PUBLISHED[name], network)
-    row = tuple(int(choice) for choice in choices)
+    row = _nearest(PUBLISHED[name], asdict(BASELINE), space)
+    network, wanted = _of_space(row, PUBLISHED[name], space)
     if distance(network, wanted) == 0:
         return row, "a network of the space"
     pairs = zip(str(network).split(), str(wanted).split(), strict=False)
@@ -109,15 +103,6 @@ def _published(name: str, space: SearchSpace) -> tuple[tuple[int, ...], str]:
     )
 
 
-def _on_baseline(name: str, values: Sequence[object]) -> int:
-    """The baseline's value of a knob of the accelerator, or the nearest; else 0."""
-    wanted = getattr(BASELINE, name.removeprefix(PREFIX), None)
-    if not name.startswith(PREFIX) or wanted is None:
-        return 0
-    numbers: NDArray[np.float64] = np.array(values, float)
-    return int(np.abs(numbers - wanted).argmin())
-
-
 def _best_of(word: str, space: SearchSpace) -> tuple[list[tuple[int, ...]], str]:
     folder, equals, number = word.rpartition("=")
     if not (equals and number.isdecimal()):
@@ -125,21 +110,82 @@ def _best_of(word: str, space: SearchSpace) -> tuple[list[tuple[int, ...]], str]
     if not (Path(folder) / CONFIG).is_file() or not int(number):
         raise _wrong(f"{_PUBLISHED}NAME, or the folder of a study, or STUDY=K", word)
     study = Study.open(folder)
-    knobs = study.config.get("space", {}).get("knobs", {})
-    mine = json.loads(json.dumps({k.name: describe(k.values) for k in space.knobs}))
-    if list(knobs.items()) != list(mine.items()):
-        names = [n for n in {**knobs, **mine} if knobs.get(n) != mine.get(n)]
-        differs = f"knob {names[0]} differs" if names else "its knobs' order differs"
-        raise _wrong("a study over the same space", word, differs)
-    ranked = sorted(
-        (-trial.reward, trial.number, trial.choices)
-        for trial in study.trials()
-        if trial.reward is not None
-    )
-    rows = list(dict.fromkeys(choices for _, _, choices in ranked))[: int(number)]
-    if not rows:
+    records = [one for one in study.records() if one.trial.reward is not None]
+    records.sort(key=lambda one: (-(one.trial.reward or 0.0), one.trial.number))
+    if not records:
         raise _wrong("a study with a feasible trial", word, "it has none")
-    return rows, f"its {len(rows)} best trials"
+    first: dict[tuple[int, ...], Record] = {}
+    for one in records:
+        first.setdefault(one.trial.choices, one)
+    best = list(first.values())[: int(number)]
+    theirs = study.config.get("space", {}).get("knobs", {})
+    mine = json.loads(json.dumps({k.name: describe(k.values) for k in space.knobs}))
+    if list(theirs.items()) == list(mine.items()):
+        return [one.trial.choices for one in best], f"its {len(best)} best trials"
+    try:
+        rows = [_carried_over(one, theirs, space) for one in best]
+    except ValueError as error:
+        raise _wrong(
+            "a study over the same space or of networks", word, str(error)
+        ) from None
+    held = sum(exact for _, exact in rows)
+    return [row for row, _ in rows], (
+        f"its {len(best)} best trials; {held} of their networks are of this space, of "
+        "the others the nearest are taken"
+    )
+
+
+def _carried_over(
+    record: Record, knobs: Mapping[str, Sequence[Any]], space: SearchSpace
+) -> tuple[tuple[int, ...], bool]:
+    """A trial of another space in this one, and whether its network is of it.
+
+    Args:
+        record: The trial.
+        knobs: Of the other space, with their values.
+        space: This one.
+    """
+    chosen = zip(knobs.items(), record.trial.choices, strict=True)
+    accelerator = {
+        name.removeprefix(PREFIX): values[choice]
+        for (name, values), choice in chosen if name.startswith(PREFIX)
+    }  # fmt: skip
+    network = Network.parse(record.network)
+    row = _nearest(network, asdict(BASELINE) | accelerator, space)
+    found, wanted = _of_space(row, network, space)
+    return row, distance(found, wanted) == 0
+
+
+def _nearest(
+    network: Network, accelerator: Mapping[str, float], space: SearchSpace
+) -> tuple[int, ...]:
+    """The choices that are nearest to a pair."""
+    start = np.array([_nearest_value(knob, accelerator) for knob in space.knobs])
+    try:
+        choices = nearest_choices(space, network, start)
+    except AttributeError as error:  # not networks of our own
+        raise ValueError(
+            f"`warm_start` of other networks needs a space of networks. Received "
+            f"{space.name} (in {_PLACE})."
+        ) from error
+    return tuple(int(choice) for choice in choices)
+
+
+def _nearest_value(knob: Knob, accelerator: Mapping[str, float]) -> int:
+    """Which value of a knob is nearest to an accelerator's; 0 for other knobs."""
+    wanted = accelerator.get(knob.name.removeprefix(PREFIX))
+    if not knob.name.startswith(PREFIX) or wanted is None:
+        return 0
+    numbers: NDArray[np.float64] = np.array(knob.values, float)
+    return int(np.abs(numbers - wanted).argmin())
+
+
+def _of_space(
+    row: tuple[int, ...], network: Network, space: SearchSpace
+) -> tuple[Network, Network]:
+    """The network of choices, and another at its size."""
+    found: Network = space.decode(np.array(row)).network
+    return found, sized_as(network, found)
 
 
 def _wrong(expected: str, word: str, why: str = "") -> ValueError:

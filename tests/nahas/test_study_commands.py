@@ -501,7 +501,6 @@ def test_a_warm_start_from_another_study_is_kept_when_that_is_gone(
         ("published:MobileNetV", "Did you mean `MobileNetV2`? (in search.warm_start)"),
         ("absent", "or the folder of a study, or STUDY=K. Received 'absent'"),
         ("STUDY=0", "or the folder of a study, or STUDY=K"),
-        ("STUDY", "a study over the same space. Received 'STUDY': knob first differs"),
     ],
 )
 def test_a_warm_start_that_cannot_be_is_one_line(
@@ -514,6 +513,32 @@ def test_a_warm_start_that_cannot_be_is_one_line(
     assert message in err
     assert err.count("\n") == 1
     assert not Path("x").exists()
+
+
+def of_space(space, folder, trials, *words):
+    return main(["search", "--space", space, "--set", "search.oracle=toy_parts:Kernels",
+                 "--controller", "evolution", "--workers", "0", "--folder", str(folder),
+                 "--trials", str(trials), *words])  # fmt: skip
+
+
+def test_a_study_begins_one_of_a_space_that_holds_its_own(tmp_path, capsys):
+    narrow, wide = tmp_path / "s2", tmp_path / "s3"
+    assert of_space("s2", narrow, 12) == 0
+    assert of_space("s3", wide, 4, "--warm-start", f"{narrow}=3") == 0
+    said = capsys.readouterr().err
+    assert "its 3 best trials; 3 of their networks are of this space" in said
+    rows = [one for one in Study.open(narrow).records() if one.trial.reward is not None]
+    rows.sort(key=lambda one: (-one.trial.reward, one.trial.number))
+    for mine, theirs in zip(Study.open(wide).records()[:3], rows[:3], strict=True):
+        assert mine.network == theirs.network
+        assert mine.trial.latency_ms == theirs.trial.latency_ms
+        assert mine.trial.area_mm2 == theirs.trial.area_mm2
+
+
+def test_of_what_a_space_does_not_hold_the_nearest_begins(study, tmp_path, capsys):
+    assert of_space("s2", tmp_path / "s2", 2, "--warm-start", f"{study}=2") == 0
+    said = capsys.readouterr().err
+    assert "its 2 best trials; 0 of their networks are of this space" in said
 
 
 def test_a_published_network_begins_a_search_of_its_space(tmp_path):
