@@ -1,7 +1,11 @@
 """Searches on CIFAR-10 in rounds, whose finds correct the oracle that all share."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import product
+from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -23,8 +27,9 @@ TARGET_MS = 0.31
 WITHIN = ("--max-latency-ms", str(TARGET_MS), "--max-area-mm2", "39.86")
 DRAWN = {"s3": 16, "s2": 6, "s1": 6}
 """Networks of each space that are trained shortly at first."""
-ROUNDS = 4
-TRIALS = 300
+EARLY, ROUNDS = 4, 6
+CONTROLLERS = {True: ("guided", 300), False: ("evolution", 5_000)}
+"""Of the early rounds, and of the others, with trials: in S3 `guided` falls short."""
 SHORT = RESULTS / "short.csv"
 SEARCHES = {
     f"{space}{' tailored' * tailored}, {mode}": (space, tailored, mode)
@@ -35,41 +40,60 @@ FREEDOM = {
     "fixed": ("fixed",), "joint": ("joint", "fixed"),
     "energy": ("energy", "joint", "fixed"),
 }  # fmt: skip
-"""Whose finds a search may return: of these modes, in its space."""
+"""Whose finds a search may return: of these modes, in its space or a part of it."""
+PARTS = {"s3": ("s3", "s2")}
 MOST_SEEDS = (RIVAL, "s3, fixed", "s3, joint", "s3, least energy")
 """Trained with all seeds; the others with one."""
 SHORTLISTED = 2
 """Finds of these that are trained once; the better by validation images is kept."""
 
 Found = Mapping[str, Any]
+_ONE_AT_A_TIME: defaultdict[Path, Lock] = defaultdict(Lock)
 
 
 def searched(space: str, tailored: int, mode: str, *, round: int) -> Found:
     """The best pair of a search by a round's oracle; empty if none keeps the limits."""
     name = f"{space}-{'tailored-' * tailored}{mode}"
-    folder = FOLDER / f"round{round}" / name
-    log = folder / "commands.txt"
+    controller, trials = CONTROLLERS[round <= EARLY]
 
     def search() -> Found:
-        words = [*(["--tailor", "baseline"] * tailored), *settings("search.seed=0")]
-        if mode == "energy":
-            [floor] = predicted([reference(space)])
-            words += ["--minimise", "energy", "--min-accuracy", str(floor)]
-        else:
-            words += ["--mode", mode, *settings(f"reward.latency_ms={TARGET_MS}")]
-        run(
-            "search", "--space", space, "--accuracy", f"fitted:{SHORT}",
-            "--controller", "guided", "--trials", str(TRIALS), *WITHIN, *words,
-            "--workers", "0", "--folder", str(folder / "study"), log=log,
-        )  # fmt: skip
-        best = nahas("status", str(folder / "study"), log=log)["best"]
+        study, log = searching(space, tailored, mode, round)
+        best = nahas("status", str(study), log=log)["best"]
         if best is None:
             return {}
         wanted = ("network", "accelerator", "latency_ms", "energy_mj", "area_mm2")
         return {name: best[name] for name in wanted} | {"predicted": best["accuracy"]}
 
-    asked = [*SIZE, *WITHIN, str(TRIALS), recipe(), str(DRAWN)]
+    asked = [*SIZE, *WITHIN, str(trials), recipe(), str(DRAWN)]
+    asked += [] if round <= EARLY else [controller]
     return dict(kept(RESULTS / "found" / f"{name}-{round}.json", asked, search))
+
+
+def searching(space: str, tailored: int, mode: str, round: int) -> tuple[Path, Path]:
+    """The study of a search, done here where it is not, and its log.
+
+    After the early rounds one in S3 begins with the best of S2, which is a part of it.
+    """
+    folder = FOLDER / f"round{round}" / f"{space}-{'tailored-' * tailored}{mode}"
+    study, log = folder / "study", folder / "commands.txt"
+    controller, trials = CONTROLLERS[round <= EARLY]
+    words = [*(["--tailor", "baseline"] * tailored), *settings("search.seed=0")]
+    if mode == "energy":
+        [floor] = predicted([reference(space)])
+        words += ["--minimise", "energy", "--min-accuracy", str(floor)]
+    else:
+        words += ["--mode", mode, *settings(f"reward.latency_ms={TARGET_MS}")]
+    if space == "s3" and round > EARLY:
+        within, _ = searching("s2", 0, "fixed" if mode == "fixed" else "joint", round)
+        words += ["--warm-start", str(within)]
+    with _ONE_AT_A_TIME[study]:
+        if not (study / "best.json").exists():
+            run(
+                "search", "--space", space, "--accuracy", f"fitted:{SHORT}",
+                "--controller", controller, "--trials", str(trials), *WITHIN, *words,
+                "--workers", "0", "--folder", str(study), log=log,
+            )  # fmt: skip
+    return study, log
 
 
 def reference(space: str) -> Network:
@@ -97,22 +121,23 @@ def trained_shortly() -> dict[str, float]:
 def shortlist(name: str, finds: Mapping[str, Sequence[Found]]) -> list[Found]:
     """The best finds for a search by the last oracle, of which one is to be chosen.
 
-    A search may as well return what searches of less freedom in its space found.
+    A search may as well return what searches of less freedom found.
 
     Raises:
         RuntimeError: If nothing was found that keeps its limits.
     """
     space, tailored, mode = SEARCHES[name]
+    spaces = (space,) if tailored else PARTS.get(space, (space,))
+    own = set(product(spaces, (tailored,), FREEDOM[mode]))
     rows = {
         row["network"]: row
-        for other, found in finds.items() for row in found
-        if SEARCHES[other] in [(space, tailored, one) for one in FREEDOM[mode]]
+        for other, found in finds.items() for row in found if SEARCHES[other] in own
     }  # fmt: skip
     worth = predicted([Network.parse(text) for text in rows])
     known = [{**r, "predicted": p} for r, p in zip(rows.values(), worth, strict=True)]
     # Of networks that are alike to the oracle, by their own short trainings.
-    own = trained_shortly()
-    known.sort(key=lambda r: (-round(r["predicted"], 4), -own[r["network"]]))
+    short = trained_shortly()
+    known.sort(key=lambda r: (-round(r["predicted"], 4), -short[r["network"]]))
     if mode == "energy":
         [floor] = predicted([reference(space)])
         known = [row for row in known if row["predicted"] >= floor]

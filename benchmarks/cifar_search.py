@@ -4,13 +4,13 @@
 
 The oracle of all searches is one Gaussian process on short trainings (`fitted:`): first
 of networks drawn from S1, S2 and S3, then in rounds of what the searches found by it,
-which corrects it where they go. `guided` searches each space on the baseline
-accelerator and jointly, and S3 also tailored to the baseline, all within the latency
-that EfficientNet-B0 has on the fastest accelerator of the baseline's area, and within
-that. One search more is for the least energy at the accuracy that the oracle gives to
-B0's like in S3. What is found and B0 itself are trained to the end by one recipe, with
-several seeds where the comparison is with B0, and exported as int8.
-Interrupted, it goes on where it stopped. The figures go to results/cifar_search/.
+which corrects it where they go. Each space is searched on the baseline accelerator and
+jointly, and S3 also tailored to the baseline, all within the latency that
+EfficientNet-B0 has on the fastest accelerator of the baseline's area, and within that.
+One search more is for the least energy at the accuracy that the oracle gives to B0's
+like in S3. What is found and B0 itself are trained to the end by one recipe, with
+several seeds where the comparison is with B0, and exported as int8. Interrupted, it
+goes on where it stopped. The figures go to results/cifar_search/.
 """
 
 import argparse
@@ -22,6 +22,8 @@ import numpy as np
 import pandas as pd
 from cifar_picture import picture
 from cifar_rounds import (
+    CONTROLLERS,
+    EARLY,
     FOLDER,
     MOST_SEEDS,
     RESULTS,
@@ -31,7 +33,6 @@ from cifar_rounds import (
     SHORT,
     SHORTLISTED,
     TARGET_MS,
-    TRIALS,
     WITHIN,
     Found,
     as_trained,
@@ -166,7 +167,8 @@ def write(
     (RESULTS / "finds.png").write_bytes(png(picture(rows, RIVAL)))
     short = pd.read_csv(SHORT)
     (RESULTS / "README.md").write_text(_PAGE.format(
-        command=command(), **tables, target=TARGET_MS, trials=TRIALS,
+        command=command(), **tables, target=TARGET_MS, early=EARLY,
+        guided=CONTROLLERS[True][1], evolution=CONTROLLERS[False][1],
         resolution=RESOLUTION, width=WIDTH, final=", ".join(FINAL),
         seeds=arguments.seeds, recipe=recipe(), rounds=ROUNDS, within=WITHIN_MS,
         shortlisted=SHORTLISTED,
@@ -192,14 +194,18 @@ Remade by
 {summary}
 
 Accuracies are CIFAR-10's, of networks at {resolution}x{resolution} and {width} of their
-width; costs are of the same networks deployed at 224x224 in their full width. Each
-search is of {trials} pairs by `guided`, within {target} ms, which is EfficientNet-B0's
-latency on the fastest accelerator of the baseline's area, and within that area. `fixed`
-searches networks for the baseline, `joint` pairs; `tailored` leaves out the blocks that
-do not pay on the baseline; `least energy` seeks pairs at no less than the accuracy that
-the oracle gives to S3's reference, EfficientNet-B0 without squeezing and swish. `of
-least energy` is the accelerator of all 50,000 on which a network takes the least within
-the same limits.
+width; costs are of the same networks deployed at 224x224 in their full width. Searches
+keep {target} ms, which is EfficientNet-B0's latency on the fastest accelerator of the
+baseline's area, and that area. `fixed` searches networks for the baseline, `joint`
+pairs; `tailored` leaves out the blocks that do not pay on the baseline; `least energy`
+seeks pairs at no less than the accuracy that the oracle gives to S3's reference,
+EfficientNet-B0 without squeezing and swish. `of least energy` is the accelerator of all
+50,000 on which a network takes the least within the same limits.
+
+In the first {early} rounds a search is of {guided} pairs by `guided`. What it found in
+S3 was worse to the oracle itself than what it found in S2, which is a part of S3. So in
+the rounds after them a search is of {evolution:,} pairs by `evolution`, and one in S3
+begins with the best of that in S2.
 
 The oracle of all is `fitted:` on short trainings (short.csv; {recipe}): of networks
 that were drawn from the spaces among those of at most {within} ms on the baseline, the
@@ -207,9 +213,9 @@ spaces' references among them, and of what the searches found by it in {rounds}
 rounds. In the end it had seen {count} networks, for {hours:.1f} CPU hours (by where
 they are from: {origins}); of held-out ones its Kendall tau is {tau:.2f}. A search
 shows the best of its finds by that last oracle (`predicted`, validation images after
-the short training), or of the finds of a search of less freedom in its space; where
-several seeds are trained, of the best {shortlisted} the one with more validation images
-right after its first final training.
+the short training), or of the finds of a search of less freedom, in its space or, of
+S3, in S2; where several seeds are trained, of the best {shortlisted} the one with more
+validation images right after its first final training.
 
 A search finds what its oracle overrates: these are its finds, one a round, as they were
 predicted and as they were then trained shortly (means, and the best).

@@ -128,11 +128,10 @@ def _best_of(word: str, space: SearchSpace) -> tuple[list[tuple[int, ...]], str]
         raise _wrong(
             "a study over the same space or of networks", word, str(error)
         ) from None
-    held = sum(exact for _, exact in rows)
-    return [row for row, _ in rows], (
-        f"its {len(best)} best trials; {held} of their networks are of this space, of "
-        "the others the nearest are taken"
-    )
+    said, others = f"its {len(best)} best trials", sum(not exact for _, exact in rows)
+    if others:
+        said += f"; the nearest networks for {others} that are not of the space"
+    return [row for row, _ in rows], said
 
 
 def _carried_over(

@@ -526,7 +526,7 @@ def test_a_study_begins_one_of_a_space_that_holds_its_own(tmp_path, capsys):
     assert of_space("s2", narrow, 12) == 0
     assert of_space("s3", wide, 4, "--warm-start", f"{narrow}=3") == 0
     said = capsys.readouterr().err
-    assert "its 3 best trials; 3 of their networks are of this space" in said
+    assert "s2=3: its 3 best trials\n" in said
     rows = [one for one in Study.open(narrow).records() if one.trial.reward is not None]
     rows.sort(key=lambda one: (-one.trial.reward, one.trial.number))
     for mine, theirs in zip(Study.open(wide).records()[:3], rows[:3], strict=True):
@@ -538,7 +538,7 @@ def test_a_study_begins_one_of_a_space_that_holds_its_own(tmp_path, capsys):
 def test_of_what_a_space_does_not_hold_the_nearest_begins(study, tmp_path, capsys):
     assert of_space("s2", tmp_path / "s2", 2, "--warm-start", f"{study}=2") == 0
     said = capsys.readouterr().err
-    assert "its 2 best trials; 0 of their networks are of this space" in said
+    assert "its 2 best trials; the nearest networks for 2 that are not of" in said
 
 
 def test_a_published_network_begins_a_search_of_its_space(tmp_path):
