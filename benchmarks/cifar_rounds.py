@@ -21,6 +21,7 @@ from nahas.train.fitted import Fitted
 
 RESULTS = ROOT / "results" / "cifar_search"
 FOLDER = RUNS / "search"
+LOG = "commands.txt"
 RIVAL = "EfficientNetB0"
 TARGET_MS = 0.31
 """EfficientNet-B0's on the fastest accelerator for it, in round figures."""
@@ -28,8 +29,6 @@ WITHIN = ("--max-latency-ms", str(TARGET_MS), "--max-area-mm2", "39.86")
 DRAWN = {"s3": 16, "s2": 6, "s1": 6}
 """Networks of each space that are trained shortly at first."""
 EARLY, ROUNDS = 4, 6
-CONTROLLERS = {True: ("guided", 300), False: ("evolution", 5_000)}
-"""Of the early rounds, and of the others, with trials: in S3 `guided` falls short."""
 SHORT = RESULTS / "short.csv"
 SEARCHES = {
     f"{space}{' tailored' * tailored}, {mode}": (space, tailored, mode)
@@ -51,32 +50,40 @@ Found = Mapping[str, Any]
 _ONE_AT_A_TIME: defaultdict[Path, Lock] = defaultdict(Lock)
 
 
+def chooser(round: int) -> tuple[str, int]:
+    """The controller of a round's searches, and its trials: `guided` falls short in S3."""
+    return ("guided", 300) if round <= EARLY else ("evolution", 5_000)
+
+
 def searched(space: str, tailored: int, mode: str, *, round: int) -> Found:
     """The best pair of a search by a round's oracle; empty if none keeps the limits."""
-    name = f"{space}-{'tailored-' * tailored}{mode}"
-    controller, trials = CONTROLLERS[round <= EARLY]
 
     def search() -> Found:
-        study, log = searching(space, tailored, mode, round)
-        best = nahas("status", str(study), log=log)["best"]
+        study = searching(space, tailored, mode, round)
+        best = nahas("status", str(study), log=study.parent / LOG)["best"]
         if best is None:
             return {}
         wanted = ("network", "accelerator", "latency_ms", "energy_mj", "area_mm2")
         return {name: best[name] for name in wanted} | {"predicted": best["accuracy"]}
 
+    controller, trials = chooser(round)
     asked = [*SIZE, *WITHIN, str(trials), recipe(), str(DRAWN)]
     asked += [] if round <= EARLY else [controller]
+    name = _name(space, tailored, mode)
     return dict(kept(RESULTS / "found" / f"{name}-{round}.json", asked, search))
 
 
-def searching(space: str, tailored: int, mode: str, round: int) -> tuple[Path, Path]:
-    """The study of a search, done here where it is not, and its log.
+def _name(space: str, tailored: int, mode: str) -> str:
+    return f"{space}-{'tailored-' * tailored}{mode}"
+
+
+def searching(space: str, tailored: int, mode: str, round: int) -> Path:
+    """The study of a search, done here where it is not.
 
     After the early rounds one in S3 begins with the best of S2, which is a part of it.
     """
-    folder = FOLDER / f"round{round}" / f"{space}-{'tailored-' * tailored}{mode}"
-    study, log = folder / "study", folder / "commands.txt"
-    controller, trials = CONTROLLERS[round <= EARLY]
+    study = FOLDER / f"round{round}" / _name(space, tailored, mode) / "study"
+    controller, trials = chooser(round)
     words = [*(["--tailor", "baseline"] * tailored), *settings("search.seed=0")]
     if mode == "energy":
         [floor] = predicted([reference(space)])
@@ -84,16 +91,16 @@ def searching(space: str, tailored: int, mode: str, round: int) -> tuple[Path, P
     else:
         words += ["--mode", mode, *settings(f"reward.latency_ms={TARGET_MS}")]
     if space == "s3" and round > EARLY:
-        within, _ = searching("s2", 0, "fixed" if mode == "fixed" else "joint", round)
+        within = searching("s2", 0, "fixed" if mode == "fixed" else "joint", round)
         words += ["--warm-start", str(within)]
     with _ONE_AT_A_TIME[study]:
         if not (study / "best.json").exists():
             run(
                 "search", "--space", space, "--accuracy", f"fitted:{SHORT}",
                 "--controller", controller, "--trials", str(trials), *WITHIN, *words,
-                "--workers", "0", "--folder", str(study), log=log,
+                "--workers", "0", "--folder", str(study), log=study.parent / LOG,
             )  # fmt: skip
-    return study, log
+    return study
 
 
 def reference(space: str) -> Network:
@@ -121,7 +128,8 @@ def trained_shortly() -> dict[str, float]:
 def shortlist(name: str, finds: Mapping[str, Sequence[Found]]) -> list[Found]:
     """The best finds for a search by the last oracle, of which one is to be chosen.
 
-    A search may as well return what searches of less freedom found.
+    A search may as well return what searches of less freedom found. Of several pairs
+    of one network it returns that of the least energy.
 
     Raises:
         RuntimeError: If nothing was found that keeps its limits.
@@ -129,10 +137,11 @@ def shortlist(name: str, finds: Mapping[str, Sequence[Found]]) -> list[Found]:
     space, tailored, mode = SEARCHES[name]
     spaces = (space,) if tailored else PARTS.get(space, (space,))
     own = set(product(spaces, (tailored,), FREEDOM[mode]))
-    rows = {
-        row["network"]: row
-        for other, found in finds.items() for row in found if SEARCHES[other] in own
-    }  # fmt: skip
+    pairs = [
+        row for other, found in finds.items() if SEARCHES[other] in own for row in found
+    ]
+    pairs.sort(key=lambda row: -row["energy_mj"])
+    rows = {row["network"]: row for row in pairs}
     worth = predicted([Network.parse(text) for text in rows])
     known = [{**r, "predicted": p} for r, p in zip(rows.values(), worth, strict=True)]
     # Of networks that are alike to the oracle, by their own short trainings.

@@ -22,7 +22,6 @@ import numpy as np
 import pandas as pd
 from cifar_picture import picture
 from cifar_rounds import (
-    CONTROLLERS,
     EARLY,
     FOLDER,
     MOST_SEEDS,
@@ -36,6 +35,7 @@ from cifar_rounds import (
     WITHIN,
     Found,
     as_trained,
+    chooser,
     in_rounds,
     shortlist,
 )
@@ -168,7 +168,7 @@ def write(
     short = pd.read_csv(SHORT)
     (RESULTS / "README.md").write_text(_PAGE.format(
         command=command(), **tables, target=TARGET_MS, early=EARLY,
-        guided=CONTROLLERS[True][1], evolution=CONTROLLERS[False][1],
+        guided=chooser(EARLY)[1], evolution=chooser(ROUNDS)[1],
         resolution=RESOLUTION, width=WIDTH, final=", ".join(FINAL),
         seeds=arguments.seeds, recipe=recipe(), rounds=ROUNDS, within=WITHIN_MS,
         shortlisted=SHORTLISTED,

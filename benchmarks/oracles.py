@@ -4,11 +4,10 @@
     python benchmarks/oracles_report.py --data FOLDER
 
 The first trains and asks; each answer is kept in results/oracles/answers at once, and
-nothing is asked twice: interrupt it when you like.
-The second ranks the oracles by what is kept there. CIFAR-10 is read from the data
-folder. Oracles that train each network anew are asked for the first of the test
-networks alone; those with shared weights for more of them, and for some development
-networks.
+nothing is asked twice: interrupt it when you like. The second ranks the oracles by what
+is kept there. CIFAR-10 is read from the data folder. Oracles that train each network
+anew are asked for the first of the test networks alone; those with shared weights for
+more of them, and for some development networks.
 """
 
 import argparse

@@ -2,8 +2,8 @@
 
 Once batches come from a generator, as Keras' `PyDataset` has them, TensorFlow on Python
 3.11 and later has glibc ask the system for each block above 128 KiB and give it back at
-once. The system clears each page that it hands out, so that a step of small images can
-cost twice its arithmetic again (docs/decisions/0012-freed-memory-is-kept.md).
+once. The system clears each page that it hands out, which can cost more than the
+arithmetic of small images (docs/decisions/0012-freed-memory-is-kept.md).
 """
 
 import ctypes

@@ -122,12 +122,7 @@ def _best_of(word: str, space: SearchSpace) -> tuple[list[tuple[int, ...]], str]
     mine = json.loads(json.dumps({k.name: describe(k.values) for k in space.knobs}))
     if list(theirs.items()) == list(mine.items()):
         return [one.trial.choices for one in best], f"its {len(best)} best trials"
-    try:
-        rows = [_carried_over(one, theirs, space) for one in best]
-    except ValueError as error:
-        raise _wrong(
-            "a study over the same space or of networks", word, str(error)
-        ) from None
+    rows = [_carried_over(one, theirs, space) for one in best]
     said, others = f"its {len(best)} best trials", sum(not exact for _, exact in rows)
     if others:
         said += f"; the nearest networks for {others} that are not of the space"
@@ -164,7 +159,7 @@ def _nearest(
         choices = nearest_choices(space, network, start)
     except AttributeError as error:  # not networks of our own
         raise ValueError(
-            f"`warm_start` of other networks needs a space of networks. Received "
+            "`warm_start` from elsewhere needs a space of networks. Received "
             f"{space.name} (in {_PLACE})."
         ) from error
     return tuple(int(choice) for choice in choices)

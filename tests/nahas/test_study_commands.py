@@ -539,6 +539,10 @@ def test_of_what_a_space_does_not_hold_the_nearest_begins(study, tmp_path, capsy
     assert of_space("s2", tmp_path / "s2", 2, "--warm-start", f"{study}=2") == 0
     said = capsys.readouterr().err
     assert "its 2 best trials; the nearest networks for 2 that are not of" in said
+    rows = [one.trial for one in Study.open(study).records() if one.trial.feasible]
+    best = min(rows, key=lambda trial: (-trial.reward, trial.number))
+    [first, _] = Study.open(tmp_path / "s2").trials()
+    assert first.area_mm2 == best.area_mm2  # its accelerator is of both spaces
 
 
 def test_a_published_network_begins_a_search_of_its_space(tmp_path):
