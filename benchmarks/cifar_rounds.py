@@ -51,7 +51,7 @@ _ONE_AT_A_TIME: defaultdict[Path, Lock] = defaultdict(Lock)
 
 
 def chooser(round: int) -> tuple[str, int]:
-    """The controller of a round's searches, and its trials: `guided` falls short in S3."""
+    """Of a round's searches, and its trials: in S3 `guided` falls short."""
     return ("guided", 300) if round <= EARLY else ("evolution", 5_000)
 
 
