@@ -160,6 +160,8 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with context.Pool(1, maxtasksperchild=1) as pool:
             pool.apply(prepare, (name, images, folder))
+        weights = folder / WEIGHTS
+        before = SharedWeights.read(weights).seconds if weights.exists() else 0.0
         jobs = [(name, images, folder, text) for text in left]
         with context.Pool(arguments.jobs, maxtasksperchild=asked.at_once) as pool:
             for text, answered, error in pool.imap_unordered(answer, jobs):
@@ -167,7 +169,7 @@ def main() -> None:
                     print(f"{name}: {text}: {error}", flush=True)
                 else:
                     known[mark(text)] = answered
-                    keep(name, folder, known)
+                    keep(name, before, known)
 
 
 def prepare(name: str, images: str, folder: Path) -> None:
@@ -203,13 +205,11 @@ def answers(name: str) -> dict[str, tuple[str, ...]]:
     return {network: tuple(said) for network, *said in rows}
 
 
-def keep(name: str, folder: Path, said: dict[str, tuple[str, ...]]) -> None:
+def keep(name: str, before: float, said: dict[str, tuple[str, ...]]) -> None:
     """Writes what an oracle has said, in the order of the hashes.
 
     The first row, of no network, has the seconds before the first answer.
     """
-    weights = folder / WEIGHTS
-    before = SharedWeights.read(weights).seconds if weights.exists() else 0.0
     draft = kept_in(name).with_suffix(".draft")
     write_csv(
         draft, ("network", "score", "seconds"),
