@@ -112,7 +112,8 @@ def searched(cpu_seconds: float, data: str) -> dict[str, Any]:
         return pd.read_csv(folder / "study" / "trials.csv")
 
     def search() -> dict[str, Any]:
-        first = trials(FIRST_TRIALS)
+        # The first ones alone, so that a search that goes on has the same budget.
+        first = trials(FIRST_TRIALS).head(FIRST_TRIALS)
         count = int(cpu_seconds / first.seconds.mean())
         every = trials(max(count, FIRST_TRIALS))
         study = Study.open(folder / "study")
@@ -187,7 +188,7 @@ def write(rows: list[tuple[object, ...]], arguments: argparse.Namespace) -> None
     (RESULTS / "README.md").write_text(_PAGE.format(
         command=command(), table=table(TITLES, rows), target=TARGET_MS, epochs=EPOCHS,
         resolution=RESOLUTION, width=WIDTH, final=", ".join(FINAL),
-        proxy=", ".join(PROXY), beta=SETTINGS[0].beta,
+        proxy=", ".join(PROXY), beta=SETTINGS[0].beta, first_trials=FIRST_TRIALS,
         made=made_with(
             "keras", "tensorflow", "numpy", seed=0, machine=machines(RESULTS)
         ),
@@ -211,7 +212,8 @@ The pair is the best that was found: of the policy's mode and the 64 pairs that 
 in the end, by the weights then; of PPO's trials. `co-train` is TuNAS's loop (REINFORCE)
 of {epochs} epochs; `beta` is what the reward loses when latency is twice the target,
 `warm-up` the share of the epochs in which the weights alone learn. PPO has beta {beta}
-and as many CPU seconds as the first row, for trainings by {proxy}. `entropy` is the
+and as many trials as take the first row's CPU seconds, by the cost of its first
+{first_trials}; its trainings are by {proxy}. `entropy` is the
 policy's in the end, over the uniform one's; `refused` pairs broke the area's limit and
 trained nothing.
 Accuracy is of the test images, after a final training by {final}.

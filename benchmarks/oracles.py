@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from oracle_truth import SPACE, mark, read_truth
-from page import ROOT, write_csv
+from page import ROOT, cores, write_csv
 
 from nahas.search_space.network import Network
 from nahas.search_space.oracle import Estimate, Oracle
@@ -53,6 +53,7 @@ class Asked:
     """An oracle to be, and how many networks it is asked for.
 
     Attributes:
+        settings: All that the answers depend on beside the images.
         make: The oracle, of the images' file and of a folder of its own; trained, where
             it has to be, if the folder does not hold its weights.
         test: Test networks; None for all.
@@ -60,6 +61,7 @@ class Asked:
         at_once: Networks that one process can take; None for all.
     """
 
+    settings: str
     make: Callable[[str, Path], Oracle]
     test: int | None = TRAINED
     development: int = 0
@@ -99,7 +101,7 @@ def proxy(images: int | None, epochs: int) -> Asked:
         resolution=16, width=0.5, epochs=epochs, images=images, batch=64,
         learning_rate=0.05, seed=SEED,
     )  # fmt: skip
-    return Asked(lambda data, _: replace(training, data=data))
+    return Asked(str(training), lambda data, _: replace(training, data=data))
 
 
 def shared(sampling: Sampling, resolution: int = 32) -> Asked:
@@ -123,11 +125,12 @@ def shared(sampling: Sampling, resolution: int = 32) -> Asked:
             )  # fmt: skip
         return OneShot(str(folder), images=1_000, calibration=256)
 
-    return Asked(make, SHOWN, DEVELOPED, None)
+    settings = f"{fidelity}, {recipe}, {sampling}, 1,000 images, 256 to calibrate"
+    return Asked(settings, make, SHOWN, DEVELOPED, None)
 
 
 ORACLES = {
-    "naswot": Asked(lambda data, _: Naswot(data)),
+    "naswot": Asked(str(Naswot("")), lambda data, _: Naswot(data)),
     "proxy 10k x 1": proxy(10_000, 1),
     "proxy 45k x 2": proxy(None, 2),
     "one-shot fair at 16x16": shared(Sampling("fair", 3), 16),
@@ -179,11 +182,11 @@ def prepare(name: str, images: str, folder: Path) -> None:
 
 
 def answer(job: tuple[str, str, Path, str]) -> tuple[str, tuple[str, ...], str]:
-    """A network, what an oracle says of it and its seconds, and its error or ""."""
+    """A network, what an oracle says of it, in how long, where, and its error or ""."""
     name, images, folder, text = job
     found = _oracle(name, images, folder).evaluate([Network.parse(text)])
     score, seconds = f"{found.accuracy[0]:.6g}", f"{found.seconds[0]:.3f}"
-    return text, (score, seconds), found.error[0]
+    return text, (score, seconds, cores()), found.error[0]
 
 
 @lru_cache(maxsize=1)
@@ -198,22 +201,32 @@ def _first(asked: Naswot) -> NDArray[np.float32]:
 
 
 def answers(name: str) -> dict[str, tuple[str, ...]]:
-    """Scores and seconds that an oracle has told so far, by networks' hashes."""
+    """What an oracle has told so far: score, seconds and machine, by networks' hashes.
+
+    Raises:
+        RuntimeError: If it was told by an oracle of other settings.
+    """
     if not kept_in(name).exists():
         return {}
-    rows = csv.reader(kept_in(name).read_text().splitlines()[2:])
+    [_, first, *rows] = csv.reader(kept_in(name).read_text().splitlines())
+    if mark(ORACLES[name].settings) != first[1]:
+        raise RuntimeError(
+            f"{kept_in(name)} is of other settings; move it away to go on."
+        )
     return {network: tuple(said) for network, *said in rows}
 
 
 def keep(name: str, before: float, said: dict[str, tuple[str, ...]]) -> None:
     """Writes what an oracle has said, in the order of the hashes.
 
-    The first row, of no network, has the seconds before the first answer.
+    The first row, of no network, has the mark of the settings in the place of a score
+    and the seconds before the first answer.
     """
     draft = kept_in(name).with_suffix(".draft")
+    first = ("", mark(ORACLES[name].settings), f"{before:.1f}", cores())
     write_csv(
-        draft, ("network", "score", "seconds"),
-        [("", "", f"{before:.1f}"), *((one, *said[one]) for one in sorted(said))],
+        draft, ("network", "score", "seconds", "machine"),
+        [first, *((one, *said[one]) for one in sorted(said))],
     )  # fmt: skip
     draft.replace(kept_in(name))
 

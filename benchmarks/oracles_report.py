@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from oracle_truth import Truth, layers, mark, one_hot, read_truth
 from oracles import ORACLES, RESULTS, kept_in
-from page import command, cores, made_with, table, write_csv
+from page import command, made_with, table, write_csv
 from scipy.stats import kendalltau
 
 from nahas.search_space.lower import lower
@@ -146,7 +146,7 @@ def asked_of(name: str, truth: Truth) -> Answers:
     rows = [i for i, one in enumerate(marks) if one in table.index]
     found = table.loc[[marks[i] for i in rows]]
     return Answers(
-        np.array(rows, dtype=np.int64), found.score.to_numpy(),
+        np.array(rows, dtype=np.int64), found.score.to_numpy(float),
         float(table.seconds.iloc[0]), found.seconds.to_numpy(),
     )  # fmt: skip
 
@@ -254,8 +254,16 @@ def write(rows: list[list[object]], development: Truth, test: Truth) -> None:
         command=command(), table=table(heads, shown),
         development=f"{len(development.networks):,}", ranked=f"{RANKED:,}",
         test=f"{len(test.networks):,}", best=table(titles, best),
-        made=made_with("numpy", "keras", "tensorflow", seed=0, machine=cores()),
+        made=made_with("numpy", "keras", "tensorflow", seed=0, machine=machines()),
     ))  # fmt: skip
+
+
+def machines() -> str:
+    """On which the oracles answered."""
+    files = [kept_in(name) for name in ORACLES if kept_in(name).exists()]
+    return " and ".join(
+        sorted({m for file in files for m in pd.read_csv(file).machine})
+    )
 
 
 def draw(rows: list[list[object]]) -> None:

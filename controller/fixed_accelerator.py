@@ -19,6 +19,7 @@ from nahas.controller.controller import (
 from nahas.controller.held import Held
 from nahas.controller.random_search import RandomSearch
 from nahas.controller.trial import Trial
+from nahas.controller.warm_start import Adopting
 from nahas.search_space.joint import accelerator_choices, accelerator_knobs
 
 if TYPE_CHECKING:
@@ -70,6 +71,12 @@ class FixedAccelerator:
         """The inner controller learns what came of its networks."""
         held = self._told()
         self.inner.update([held.part(trial, trial.number) for trial in trials])
+
+    def adopt(self, trials: Sequence[Trial]) -> None:
+        """The inner controller may learn from others' networks, on any accelerator."""
+        held = self._told()
+        if isinstance(self.inner, Adopting):
+            self.inner.adopt([held.part(trial, trial.number) for trial in trials])
 
     def mode(self) -> NDArray[np.int64] | None:
         """[D] the network that is the inner policy's mode, on the accelerator."""

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Protocol, final, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from nahas.controller.controller import Controller, Informed, check_cardinalities
+from nahas.controller.controller import (
+    Controller,
+    Informed,
+    check_cardinalities,
+    mode_of,
+)
 from nahas.controller.trial import Trial
 
 if TYPE_CHECKING:  # the simulator takes a second to import
@@ -105,3 +110,7 @@ class WarmStart:
                 self.inner.update([replace(trial, number=number)])
             elif isinstance(self.inner, Adopting):
                 self.inner.adopt([trial])
+
+    def mode(self) -> NDArray[np.int64] | None:
+        """[D] the inner policy's mode; None where it has none."""
+        return mode_of(self.inner)

@@ -11,14 +11,15 @@ import os
 import sys
 
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # parameters of glibc's mallopt(3)
-_NEVER = 2**31 - 1
+_NEVER = -1
 
 
 def keep_freed_memory() -> None:
     """Has this process reuse what it frees; elsewhere than on glibc, nothing.
 
-    Its memory stays at the most that it ever had. Who has set `GLIBC_TUNABLES` keeps
-    them as they are. Results do not depend on it.
+    Its memory stays at the most that it ever had, but for blocks above 64 MiB that
+    other threads than the first ask for: glibc maps them as ever. Who has set
+    `GLIBC_TUNABLES` keeps them as they are. Results do not depend on it.
     """
     if sys.platform != "linux" or "GLIBC_TUNABLES" in os.environ:
         return

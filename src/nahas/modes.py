@@ -19,8 +19,10 @@ from nahas.controller.fixed_accelerator import FixedAccelerator
 from nahas.controller.nested import Nested
 from nahas.controller.phases import Phases
 from nahas.controller.study import Study
+from nahas.controller.warm_start import WarmStart
 from nahas.output import in_words
 from nahas.platform_table import preset
+from nahas.warm_starts import recorded
 
 _PLACE = "fixed.accelerator"
 
@@ -125,6 +127,8 @@ def mode_of_search(study: Study) -> str:
 def split_in_words(study: Study, done: int) -> str:
     """How a study divides its trials, `done` by now; empty where it is joint."""
     described, mode = _described(study), mode_of_search(study)
+    if mode in ("phases", "nested"):
+        done = max(0, done - len(recorded(study) or ()))
     if mode == "fixed":
         values = {k: v for k, v in described["accelerator"].items() if k != "class"}
         chip = Accelerator(**values)
@@ -144,6 +148,8 @@ def split_in_words(study: Study, done: int) -> str:
 
 
 def _described(study: Study) -> dict[str, Any]:
-    """The study's controller; of a user's own there may be no more than a name."""
+    """The study's controller, behind a warm start; of a user's own perhaps a name."""
     found = study.config.get("controller")
+    if isinstance(found, dict) and found.get("class") == describe(WarmStart):
+        found = found["inner"]
     return found if isinstance(found, dict) else {}

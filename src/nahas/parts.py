@@ -28,7 +28,7 @@ from nahas.search_space.network_spaces import NETWORK_SPACES
 from nahas.search_space.oracle import Oracle
 from nahas.search_space.space import SearchSpace
 from nahas.search_space.tailor import tailor
-from nahas.warm_starts import Rows, first_trials
+from nahas.warm_starts import FirstTrials, Rows, first_trials
 
 SWEEP = "sweep-"
 """What the name of a controller begins with whose accelerators are swept."""
@@ -70,7 +70,7 @@ def make_parts(config: Config, first: Rows | None = None) -> Parts:
     """
     space, controller = make_space(config), make_controller(config)
     if first is None:
-        first = first_trials(config.search.warm_start, space).rows
+        first = warm_start(config, space).rows
     if first:
         controller = WarmStart(controller, first)
     oracle, screening = make_oracle(config), make_screening(config)
@@ -92,6 +92,16 @@ def make_parts(config: Config, first: Rows | None = None) -> Parts:
     if isinstance(controller, Informed):  # `search` would refuse it too, but later
         controller.inform(task.told)
     return parts
+
+
+def warm_start(config: Config, space: SearchSpace) -> FirstTrials:
+    """The first trials that `search.warm_start` names, in the joint space.
+
+    Raises:
+        ValueError: If it names nothing, or what is not of the space.
+    """
+    on = fixed_accelerator(config) if config.search.mode == "fixed" else None
+    return first_trials(config.search.warm_start, space, on)
 
 
 def make_space(config: Config) -> SearchSpace:

@@ -15,8 +15,10 @@ from nahas.controller.policy_mode import has_policy, policy_mode
 from nahas.controller.rows import StudyError, training_key
 from nahas.controller.store import Store
 from nahas.controller.study import Study
+from nahas.controller.warm_start import WarmStart
 from nahas.parts import make_controller, make_space
 from nahas.search_space.oracle import Oracle
+from nahas.warm_starts import recorded
 
 
 def make_policy_row(study: Study, config: Config) -> dict[str, Any] | None:
@@ -36,6 +38,8 @@ def make_policy_row(study: Study, config: Config) -> dict[str, Any] | None:
     """
     try:
         controller = make_controller(config)
+        if rows := recorded(study):
+            controller = WarmStart(controller, rows)
         if not has_policy(controller):
             return None
         return _row(study, config, controller)

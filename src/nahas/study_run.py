@@ -49,8 +49,8 @@ def _search_and_close(
     from nahas.controller.ray_cluster import check_engine
     from nahas.controller.search import search
     from nahas.controller.study import CONFIG, Study
-    from nahas.parts import make_parts, make_space, platform_notes
-    from nahas.warm_starts import first_trials, recorded
+    from nahas.parts import make_parts, make_space, platform_notes, warm_start
+    from nahas.warm_starts import recorded
 
     first = None
     if (folder / CONFIG).exists():
@@ -60,7 +60,7 @@ def _search_and_close(
     with reading_input():
         check_engine(config.search.engine, config.search.address)
         if first is None and config.search.warm_start:
-            warm = first_trials(config.search.warm_start, make_space(config))
+            warm = warm_start(config, make_space(config))
             first = warm.rows
             for line in warm.sources:
                 note(f"warm start: {line}")

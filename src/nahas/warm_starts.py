@@ -1,8 +1,8 @@
 """Warm starts: the words of `--warm-start` as the first choices of a search.
 
 `published:NAME` is a published network on the baseline accelerator, `STUDY` or
-`STUDY=K` the best trials of another study. Of what the space does not hold the nearest
-is taken.
+`STUDY=K` the best feasible trials of another study. Of what the space does not hold the
+nearest is taken, which is said.
 """
 
 import json
@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nahas.accelerator.grid import BASELINE
+from nahas.accelerator.template import Accelerator
 from nahas.controller.description import describe
 from nahas.controller.rows import Record
 from nahas.controller.study import CONFIG, Study
 from nahas.controller.warm_start import WarmStart
 from nahas.decode import nearest
-from nahas.search_space.joint import PREFIX
+from nahas.search_space.joint import PREFIX, accelerator_choices, accelerator_knobs
 from nahas.search_space.nearest import distance, nearest_choices, sized_as
 from nahas.search_space.network import Network
 from nahas.search_space.published import PUBLISHED
@@ -46,12 +47,15 @@ class FirstTrials:
     sources: tuple[str, ...]
 
 
-def first_trials(words: Sequence[str], space: SearchSpace) -> FirstTrials:
+def first_trials(
+    words: Sequence[str], space: SearchSpace, on: Accelerator | None = None
+) -> FirstTrials:
     """What the words name, in their order.
 
     Args:
         words: As the command line has them.
         space: The joint space of the search.
+        on: What all networks run on, where the search has one accelerator.
 
     Raises:
         ValueError: If a word names nothing, or what is not of the space.
@@ -66,6 +70,11 @@ def first_trials(words: Sequence[str], space: SearchSpace) -> FirstTrials:
             rows, said = _best_of(word, space)
         found += rows
         sources.append(f"{word}: {said}")
+    if on is not None:
+        places = accelerator_knobs(space)
+        moved = np.array(found, np.int64).reshape(-1, len(space.knobs))
+        moved[:, places] = accelerator_choices(space, on)
+        found = [tuple(row) for row in moved.tolist()]
     return FirstTrials(tuple(dict.fromkeys(found)), tuple(sources))
 
 
@@ -105,12 +114,12 @@ def _published(name: str, space: SearchSpace) -> tuple[tuple[int, ...], str]:
 
 def _best_of(word: str, space: SearchSpace) -> tuple[list[tuple[int, ...]], str]:
     folder, equals, number = word.rpartition("=")
-    if not (equals and number.isdecimal()):
+    if (Path(word) / CONFIG).is_file() or not (equals and number.isdecimal()):
         folder, number = word, str(_BEST)
     if not (Path(folder) / CONFIG).is_file() or not int(number):
         raise _wrong(f"{_PUBLISHED}NAME, or the folder of a study, or STUDY=K", word)
     study = Study.open(folder)
-    records = [one for one in study.records() if one.trial.reward is not None]
+    records = [one for one in study.records() if one.trial.feasible]
     records.sort(key=lambda one: (-(one.trial.reward or 0.0), one.trial.number))
     if not records:
         raise _wrong("a study with a feasible trial", word, "it has none")
@@ -123,16 +132,17 @@ def _best_of(word: str, space: SearchSpace) -> tuple[list[tuple[int, ...]], str]
     if list(theirs.items()) == list(mine.items()):
         return [one.trial.choices for one in best], f"its {len(best)} best trials"
     rows = [_carried_over(one, theirs, space) for one in best]
-    said, others = f"its {len(best)} best trials", sum(not exact for _, exact in rows)
-    if others:
-        said += f"; the nearest networks for {others} that are not of the space"
-    return [row for row, _ in rows], said
+    said = f"its {len(best)} best trials"
+    for place, what in ((1, "networks"), (2, "accelerators")):
+        if others := sum(not row[place] for row in rows):
+            said += f"; the nearest {what} for {others} that are not of the space"
+    return [row[0] for row in rows], said
 
 
 def _carried_over(
     record: Record, knobs: Mapping[str, Sequence[Any]], space: SearchSpace
-) -> tuple[tuple[int, ...], bool]:
-    """A trial of another space in this one, and whether its network is of it.
+) -> tuple[tuple[int, ...], bool, bool]:
+    """A trial of another space in this one; are its network and accelerator of it?
 
     Args:
         record: The trial.
@@ -145,9 +155,11 @@ def _carried_over(
         for (name, values), choice in chosen if name.startswith(PREFIX)
     }  # fmt: skip
     network = Network.parse(record.network)
-    row = _nearest(network, asdict(BASELINE) | accelerator, space)
+    chip = asdict(BASELINE) | accelerator
+    row = _nearest(network, chip, space)
     found, wanted = _of_space(row, network, space)
-    return row, distance(found, wanted) == 0
+    machine = asdict(space.decode(np.array(row)).accelerator)
+    return row, distance(found, wanted) == 0, machine == chip
 
 
 def _nearest(

@@ -290,3 +290,22 @@ def test_a_mode_proposes_what_a_joint_search_could():
         controller = make()
         rows = drive(controller, 25, lambda k: 1.0 + k % 7, window=4)
         assert SPACE.check(rows).shape == (25, 9)
+
+
+def test_on_a_fixed_accelerator_a_warm_start_is_learned_from():
+    class Listening(Counted):
+        adopted = ()
+
+        def adopt(self, trials):
+            self.adopted = [(one.number, one.choices) for one in trials]
+
+    inner = Listening()
+    controller = FixedAccelerator(inner, BASELINE)
+    controller.inform(TASK)
+    controller.setup(SPACE.cardinalities, seed=0)
+    own = SPACE.reference
+    controller.adopt([trial(1, own)])
+    [(number, choices)] = inner.adopted
+    assert number == 1
+    assert tuple(np.delete(choices, CHIPS)) == tuple(np.delete(own, CHIPS))
+    assert not np.array(choices)[CHIPS].any()
