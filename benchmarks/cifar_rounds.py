@@ -28,7 +28,7 @@ TARGET_MS = 0.31
 WITHIN = ("--max-latency-ms", str(TARGET_MS), "--max-area-mm2", "39.86")
 DRAWN = {"s3": 16, "s2": 6, "s1": 6}
 """Networks of each space that are trained shortly at first."""
-EARLY, ROUNDS = 4, 6
+EARLY, ROUNDS = 4, 7
 SHORT = RESULTS / "short.csv"
 SEARCHES = {
     f"{space}{' tailored' * tailored}, {mode}": (space, tailored, mode)
@@ -164,7 +164,7 @@ def in_rounds(data: str, workers: int) -> dict[str, list[Found]]:
     for round in range(1, ROUNDS + 1):
         jobs = [partial(searched, *asked, round=round) for asked in SEARCHES.values()]
         for name, row in zip(SEARCHES, at_once(jobs, workers), strict=True):
-            finds[name] += [row] if row else []
+            finds[name] += [{**row, "by": f"{name}, round {round}"}] if row else []
         texts = dict.fromkeys(row["network"] for rows in finds.values() for row in rows)
         networks = [Network.parse(text) for text in texts]
         train_shortly(networks, f"round {round}", SHORT, data, workers)

@@ -118,7 +118,7 @@ def placed(
     int8 = np.mean([row["int8"] for row in trained])
     return [
         {
-            "search": name, "on": on,
+            "search": name, "found by": pairs[0]["by"] if pairs else "", "on": on,
             "predicted, %": f"{100 * pairs[0]['predicted']:.1f}" if pairs else "",
             "accuracy, %": f"{100 * accuracy.mean():.2f}", "±": interval(accuracy),
             "seeds": len(accuracy), "int8, %": f"{100 * int8:.2f}",
@@ -224,7 +224,8 @@ EfficientNet-B0 without squeezing and swish. `of least energy` is the accelerato
 In the first {early} rounds a search is of {guided} pairs by `guided`. What it found in
 S3 was worse to the oracle itself than what it found in S2, which is a part of S3. So in
 the rounds after them a search is of {evolution:,} pairs by `evolution`, and one in S3
-begins with the best of that in S2. The rounds after the second, and how a search's find
+begins with the best of that in S2; in rounds 5 and 6 a fixed one tried them but did not
+learn from them. The rounds after the second, and how a search's find
 is chosen, were decided when test accuracies of earlier finds were known: nothing that
 decides reads test images, but the rules themselves were not set in advance.
 
@@ -232,14 +233,16 @@ The oracle of all is `fitted:` on short trainings (short.csv; {recipe}): of netw
 that were drawn from the spaces among those of at most {within} ms on the baseline, the
 spaces' references among them, and of what the searches found by it in {rounds}
 rounds. In the end it had seen {count} networks, for {hours:.1f} CPU hours (by where
-they are from: {origins}); of held-out ones its Kendall tau is {tau:.2f}. A search
-shows the best of its finds by that last oracle (`predicted`, validation images after
-the short training), or of the finds of a search of less freedom, in its space or, of
-S3, in S2; where several seeds are trained, of the best {shortlisted} the one with more
-validation images right after its first final training.
+they are from: {origins}). Those of "an earlier oracle's searches" are kept from a time
+when the process was another one: the command does not find them again. Of held-out ones
+its Kendall tau is {tau:.2f}. A search shows the best of its finds by that last oracle
+(`predicted`, validation images after the short training), or of the finds of a search
+of less freedom, in its space or, of S3, in S2; where several seeds are trained, of the
+best {shortlisted} the one with more validation images right after its first final
+training.
 
-A search finds what its oracle overrates: these are its finds, one a round, as they were
-predicted and as they were then trained shortly (means, and the best).
+What an oracle overrates is found first: these are a search's finds, one a round, as
+they were predicted and as they were then trained shortly (means, and the best).
 
 {searches}
 
@@ -248,9 +251,10 @@ predicted and as they were then trained shortly (means, and the best).
 Final trainings: {final}; {seeds} seeds where the comparison is with EfficientNet-B0,
 one for the others. Intervals (`±`, and in the picture bars) are of 95 % over the seeds,
 Student's and Welch's. int8 is the accuracy of the exported TFLite files, quantized
-after the training, on the same test images. `as found` is missing where a search ended
-at the baseline. How many times faster, or less energy: EfficientNet-B0's on the
-baseline, or where it takes the least energy itself, over the row's.
+after the training, on the same test images. `as found` is missing where the network was
+found for the baseline: `found by` says by which search. How many times faster, or less
+energy: EfficientNet-B0's on the baseline, or where it takes the least energy itself,
+over the row's.
 
 {made}
 """

@@ -58,8 +58,9 @@ def tune(
         progress: Told of each epoch.
 
     Returns:
-        The twin. Its accuracies are those of rounded arithmetic, its weights those of a
-        model of the network.
+        The twin. Its accuracies are those of rounded arithmetic, each value over the
+        range that it has among the images that are judged together; its weights are
+        those of a model of the network.
 
     Raises:
         CheckpointError: If the folder's checkpoint is damaged or of another training.
