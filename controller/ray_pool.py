@@ -98,6 +98,9 @@ class RayPool:
             name=TASK,
             num_cpus=threads,
             num_returns="streaming",
+            # A training begins when its first word has been read: a network that
+            # kills its process at once is not taken for a task that never began.
+            _generator_backpressure_num_objects=1,
             max_retries=0,
             max_calls=fewest_trainings(oracles),
             runtime_env={"env_vars": thread_limits(threads) | {"PYTHONPATH": path}},
