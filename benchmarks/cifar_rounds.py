@@ -164,7 +164,7 @@ def in_rounds(data: str, workers: int) -> dict[str, list[Found]]:
     for round in range(1, ROUNDS + 1):
         jobs = [partial(searched, *asked, round=round) for asked in SEARCHES.values()]
         for name, row in zip(SEARCHES, at_once(jobs, workers), strict=True):
-            finds[name] += [{**row, "by": f"{name}, round {round}"}] if row else []
+            finds[name] += [{**row, "by": f"{name}, {round}"}] if row else []
         texts = dict.fromkeys(row["network"] for rows in finds.values() for row in rows)
         networks = [Network.parse(text) for text in texts]
         train_shortly(networks, f"round {round}", SHORT, data, workers)

@@ -54,6 +54,9 @@ from nahas.search_space.network import Network
 from nahas.search_space.published import PUBLISHED
 from nahas.train.fitted import Fitted
 
+Result = tuple[Sequence[Found], Sequence[Found]]
+"""Rows of the summary for a network, and its final trainings."""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -82,19 +85,18 @@ def main() -> None:
     finals = retrained(asked, data, RESULTS / "trained", workers=workers)
     trained = dict(zip(order, finals, strict=True))
     # Searches that end at one network are one result, under the names of all.
-    results = {}
+    results: dict[tuple[str, ...], Result] = {}
     for text in dict.fromkeys(networks.values()):
-        names = [one for one in networks if networks[one] == text]
+        names = tuple(one for one in networks if networks[one] == text)
         most = max((trained[one] for one in names), key=len)
         pairs = [found[one] for one in names if one in found]
-        results["; ".join(names)] = placed("; ".join(names), pairs, most), most
-    rows = [row for placed_here, _ in results.values() for row in placed_here]
+        results[names] = placed("; ".join(names), pairs, most), most
+    summary = [row for rows, _ in results.values() for row in rows]
     gains = [
-        row for name, result in results.items()
-        if set(name.split("; ")) & set(MOST_SEEDS[1:])
-        for row in gain(result, results[RIVAL])
+        row for names, result in results.items() if {*names} & {*MOST_SEEDS[1:]}
+        for row in gain(result, results[RIVAL,])
     ]  # fmt: skip
-    write(rows, gains, as_trained(finds), arguments)
+    write(summary, gains, as_trained(finds), arguments)
 
 
 def placed(
@@ -118,7 +120,8 @@ def placed(
     int8 = np.mean([row["int8"] for row in trained])
     return [
         {
-            "search": name, "found by": pairs[0]["by"] if pairs else "", "on": on,
+            "search": name, "on": on,
+            "found by, in round": "; ".join(pair["by"] for pair in pairs),
             "predicted, %": f"{100 * pairs[0]['predicted']:.1f}" if pairs else "",
             "accuracy, %": f"{100 * accuracy.mean():.2f}", "±": interval(accuracy),
             "seeds": len(accuracy), "int8, %": f"{100 * int8:.2f}",
@@ -141,10 +144,6 @@ def interval(accuracy: NDArray[np.float64]) -> str:
     return f"{100 * half:.2f}"
 
 
-Result = tuple[Sequence[Found], Sequence[Found]]
-"""Rows of the summary for a network, and its final trainings."""
-
-
 def gain(own: Result, rival: Result) -> list[dict[str, str]]:
     """Points of accuracy over the rival, and how much less it costs on each machine."""
     ours, theirs = (
@@ -164,10 +163,12 @@ def gain(own: Result, rival: Result) -> list[dict[str, str]]:
             "95 % interval": f"{welch.low:+.2f} to {welch.high:+.2f}",
             "times faster than B0 on the baseline":
                 times(row, "latency, ms", "baseline"),
-            "than B0 of least energy": times(row, "latency, ms", "of least energy"),
+            "times faster than B0 of least energy":
+                times(row, "latency, ms", "of least energy"),
             "times less energy than B0 on the baseline":
                 times(row, "energy, mJ", "baseline"),
-            "than B0 of the least": times(row, "energy, mJ", "of least energy"),
+            "times less energy than B0 of least energy":
+                times(row, "energy, mJ", "of least energy"),
         }
         for row in own[0]
     ]  # fmt: skip
@@ -225,9 +226,9 @@ In the first {early} rounds a search is of {guided} pairs by `guided`. What it f
 S3 was worse to the oracle itself than what it found in S2, which is a part of S3. So in
 the rounds after them a search is of {evolution:,} pairs by `evolution`, and one in S3
 begins with the best of that in S2; in rounds 5 and 6 a fixed one tried them but did not
-learn from them. The rounds after the second, and how a search's find
-is chosen, were decided when test accuracies of earlier finds were known: nothing that
-decides reads test images, but the rules themselves were not set in advance.
+learn from them. The rounds after the second, and how a search's find is chosen, were
+decided when test accuracies of earlier finds were known: nothing that decides reads
+test images, but the rules themselves were not set in advance.
 
 The oracle of all is `fitted:` on short trainings (short.csv; {recipe}): of networks
 that were drawn from the spaces among those of at most {within} ms on the baseline, the
@@ -252,9 +253,9 @@ Final trainings: {final}; {seeds} seeds where the comparison is with EfficientNe
 one for the others. Intervals (`±`, and in the picture bars) are of 95 % over the seeds,
 Student's and Welch's. int8 is the accuracy of the exported TFLite files, quantized
 after the training, on the same test images. `as found` is missing where the network was
-found for the baseline: `found by` says by which search. How many times faster, or less
-energy: EfficientNet-B0's on the baseline, or where it takes the least energy itself,
-over the row's.
+found for the baseline: `found by` says by which search. How many times
+faster, or less energy: EfficientNet-B0's on the baseline, or where it takes the least
+energy itself, over the row's.
 
 {made}
 """

@@ -213,10 +213,11 @@ in the end, by the weights then; of PPO's trials. `co-train` is TuNAS's loop (RE
 of {epochs} epochs; `beta` is what the reward loses when latency is twice the target,
 `warm-up` the share of the epochs in which the weights alone learn. PPO has beta {beta}
 and as many trials as take the first row's CPU seconds, by the cost of its first
-{first_trials}; its trainings are by {proxy}. `entropy` is the
-policy's in the end, over the uniform one's; `refused` pairs broke the area's limit and
-trained nothing.
-Accuracy is of the test images, after a final training by {final}.
+{first_trials}; its trainings are by {proxy}.
+
+`entropy` is the policy's in the end, over the uniform one's; `refused` pairs broke the
+area's limit and trained nothing. Accuracy is of the test images, after a final training
+by {final}.
 EfficientNet-B0's by the same recipe is in [cifar_search](../cifar_search/README.md).
 
 {made}

@@ -115,6 +115,7 @@ def shared(sampling: Sampling, resolution: int = 32) -> Asked:
         epochs=60, batch=64, learning_rate=0.1, weight_decay=2e-4, label_smoothing=0.0,
         crop=resolution // 8, operations=0, ema=0.99,
     )  # fmt: skip
+    judged = OneShot("", images=1_000, calibration=256)
 
     def make(data: str, folder: Path) -> Oracle:
         if not (folder / WEIGHTS).exists():
@@ -123,9 +124,9 @@ def shared(sampling: Sampling, resolution: int = 32) -> Asked:
                 seed=SEED,
                 progress=lambda *told: print(folder.name, *told, flush=True),
             )  # fmt: skip
-        return OneShot(str(folder), images=1_000, calibration=256)
+        return replace(judged, folder=str(folder))
 
-    settings = f"{fidelity}, {recipe}, {sampling}, 1,000 images, 256 to calibrate"
+    settings = f"{fidelity}, {recipe}, {sampling}, {judged}, seed {SEED}"
     return Asked(settings, make, SHOWN, DEVELOPED, None)
 
 

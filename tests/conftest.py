@@ -1,6 +1,7 @@
 """The only place that knows where data lies."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,11 @@ SOURCES = {
     "images/fashion_mnist_mini.npz": "github.com/zalandoresearch/fashion-mnist",
 }
 """Files that tests read, and where the public finds them."""
+
+
+# In the background of a shell SIGINT is ignored, by whatever is begun there too; tests
+# interrupt what they begin.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -68,11 +68,10 @@ def make_parts(config: Config, first: Rows | None = None) -> Parts:
             network of the space, or the controller refuses the space.
         TypeError: If the user's own object is not what it is named as.
     """
-    space, controller = make_space(config), make_controller(config)
+    space = make_space(config)
     if first is None:
         first = warm_start(config, space).rows
-    if first:
-        controller = WarmStart(controller, first)
+    controller = make_controller(config, first)
     oracle, screening = make_oracle(config), make_screening(config)
     task = Task(
         space,
@@ -217,14 +216,19 @@ def _some_choices(space: SearchSpace) -> NDArray[np.int64]:
     return np.concatenate([first, space.random(np.random.default_rng(0), 100)])
 
 
-def make_controller(config: Config) -> Controller:
+def make_controller(config: Config, first: Rows = ()) -> Controller:
     """A new controller of the kind that `search.controller` names, in its mode.
+
+    Args:
+        config: What is asked for.
+        first: Choices of the first trials, before its own.
 
     Raises:
         ValueError: If there is none of that name, or it does not fit the mode.
         TypeError: If the user's own object is not a controller.
     """
-    return in_mode(config, partial(_named_controller, config))
+    controller = in_mode(config, partial(_named_controller, config))
+    return WarmStart(controller, first) if first else controller
 
 
 def _named_controller(config: Config, name: str) -> Controller:

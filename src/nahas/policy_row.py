@@ -15,7 +15,6 @@ from nahas.controller.policy_mode import has_policy, policy_mode
 from nahas.controller.rows import StudyError, training_key
 from nahas.controller.store import Store
 from nahas.controller.study import Study
-from nahas.controller.warm_start import WarmStart
 from nahas.parts import make_controller, make_space
 from nahas.search_space.oracle import Oracle
 from nahas.warm_starts import recorded
@@ -37,9 +36,7 @@ def make_policy_row(study: Study, config: Config) -> dict[str, Any] | None:
         here; "error" alone, where the policy cannot be followed to its end.
     """
     try:
-        controller = make_controller(config)
-        if rows := recorded(study):
-            controller = WarmStart(controller, rows)
+        controller = make_controller(config, recorded(study) or ())
         if not has_policy(controller):
             return None
         return _row(study, config, controller)

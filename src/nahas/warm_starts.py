@@ -67,7 +67,7 @@ def first_trials(
             row, said = _published(word.removeprefix(_PUBLISHED), space)
             rows = [row]
         else:
-            rows, said = _best_of(word, space)
+            rows, said = _best_of(word, space, on)
         found += rows
         sources.append(f"{word}: {said}")
     if on is not None:
@@ -112,7 +112,9 @@ def _published(name: str, space: SearchSpace) -> tuple[tuple[int, ...], str]:
     )
 
 
-def _best_of(word: str, space: SearchSpace) -> tuple[list[tuple[int, ...]], str]:
+def _best_of(
+    word: str, space: SearchSpace, on: Accelerator | None
+) -> tuple[list[tuple[int, ...]], str]:
     folder, equals, number = word.rpartition("=")
     if (Path(word) / CONFIG).is_file() or not (equals and number.isdecimal()):
         folder, number = word, str(_BEST)
@@ -133,7 +135,10 @@ def _best_of(word: str, space: SearchSpace) -> tuple[list[tuple[int, ...]], str]
         return [one.trial.choices for one in best], f"its {len(best)} best trials"
     rows = [_carried_over(one, theirs, space) for one in best]
     said = f"its {len(best)} best trials"
-    for place, what in ((1, "networks"), (2, "accelerators")):
+    told = {"networks": 1, "accelerators": 2}
+    if on is not None:  # then a trial's own does not matter
+        del told["accelerators"]
+    for what, place in told.items():
         if others := sum(not row[place] for row in rows):
             said += f"; the nearest {what} for {others} that are not of the space"
     return [row[0] for row in rows], said

@@ -42,7 +42,7 @@ def test_in_mode_fixed_all_first_trials_run_on_the_fixed_accelerator(
     trials = Study.open(folder).trials()
     assert len({trial.area_mm2 for trial in trials}) == 1
     theirs = {one.network for one in Study.open(source).records() if one.trial.feasible}
-    assert sum(one.network in theirs for one in Study.open(folder).records()[:3]) == 3
+    assert all(one.network in theirs for one in Study.open(folder).records()[:3])
     said = status(folder, capsys)
     assert said["search_mode"] == "fixed"
     assert said["split"] == "all 8 trials on coral"
@@ -77,3 +77,15 @@ def test_a_warm_started_policy_has_its_mode(source, tmp_path, capsys):
     mode = status(folder, capsys)["policy_mode"]
     assert not mode["error"]
     assert len(mode["choices"]) == len(Study.open(folder).trials()[0].choices)
+
+
+def test_first_trials_are_not_of_a_phase(source, tmp_path, capsys):
+    folder, words = (
+        tmp_path / "phases",
+        ("--mode", "phases", "--set", "phases.first=17"),
+    )
+    assert search(folder, 22, *words, "--warm-start", f"{source}=2") == 0
+    said = status(folder, capsys)
+    assert said["search_mode"] == "phases"
+    assert said["split"].startswith("17 trials for the accelerator")
+    assert ", 3 for the network" in said["split"]  # 22 less 2 first ones and 17
